@@ -1,0 +1,4 @@
+"""chainrule: calculus for deep learning."""
+
+from chainrule.calculus import directional_derivative, grad, jvp, value_and_grad, vjp
+from chainrule.tensor import Tensor, no_grad, tensor

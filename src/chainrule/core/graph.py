@@ -1,0 +1,128 @@
+"""Graphs: closed functions over nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chainrule.core.errors import ShapeError, TraceError
+from chainrule.core.node import INPUT, LITERAL, Node, apply, topological
+from chainrule.core.source import SourceLine
+
+__all__ = ["Graph", "replace"]
+
+Notes = Mapping[Node, frozenset[SourceLine]]
+
+
+class Graph:
+    """A closed, typechecked function over nodes: ``outputs`` as functions of ``inputs``.
+
+    Args:
+        inputs: input leaves, each once.
+        outputs: the results.
+        names: a name for each input, for printing.
+        notes: the user's source lines that made each node; no part of the graph's identity.
+
+    Raises:
+        TraceError: if ``outputs`` depend on an input leaf that is not among ``inputs``.
+    """
+
+    __slots__ = ("inputs", "names", "nodes", "notes", "outputs")
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    names: tuple[str, ...]
+    notes: Notes
+    nodes: tuple[Node, ...]
+
+    def __init__(
+        self,
+        inputs: Iterable[Node],
+        outputs: Iterable[Node],
+        names: Sequence[str] | None = None,
+        notes: Notes | None = None,
+    ) -> None:
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.names = tuple(names) if names is not None else _default_names(len(self.inputs))
+        self.notes = {} if notes is None else notes
+        self.nodes = tuple(topological(self.outputs, stop=self.inputs))
+        known = frozenset(self.inputs)
+        if len(known) != len(self.inputs):
+            raise TraceError("a graph lists each of its inputs once")
+        for node in self.nodes:
+            if node.primitive is INPUT and node not in known:
+                raise TraceError(
+                    f"the graph depends on a traced tensor of type {node.type!r} that is not one "
+                    "of its inputs: a tensor was kept from another trace. Pass it as an argument."
+                )
+
+    @property
+    def constants(self) -> tuple[Node, ...]:
+        """The array constants and variables that the graph carries."""
+        known = frozenset(self.inputs)
+        return tuple(
+            node
+            for node in self.nodes
+            if not node.sources and node not in known and node.primitive is not LITERAL
+        )
+
+    def __call__(self, *arguments: Node) -> tuple[Node, ...]:
+        """The outputs with ``arguments`` in place of the inputs."""
+        if len(arguments) != len(self.inputs):
+            raise TraceError(f"the graph takes {len(self.inputs)} inputs, not {len(arguments)}")
+        for hole, argument in zip(self.inputs, arguments, strict=True):
+            if hole.type is not argument.type:
+                raise ShapeError(f"a graph input of type {hole.type} was given {argument.type}")
+        return replace(self.outputs, dict(zip(self.inputs, arguments, strict=True)))
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.inputs)} inputs, {len(self.nodes)} nodes)"
+
+    def __str__(self) -> str:
+        """Numbered lines: each node with its primitive, sources, parameters and type."""
+        labels: dict[Node, str] = dict(zip(self.inputs, self.names, strict=True))
+        lines = [f"{name}: {node.type}" for node, name in zip(self.inputs, self.names, strict=True)]
+        lines = [f"inputs  {', '.join(lines)}" if lines else "inputs  none"]
+        width = len(str(len(self.nodes)))
+        for node in self.nodes:
+            if node in labels:
+                continue
+            if node.primitive is LITERAL:
+                labels[node] = str(node.value)
+                continue
+            labels[node] = f"%{len(lines)}"
+            parts = [labels[source] for source in node.sources]
+            parts += [
+                f"{name}={_argument(value)}"
+                for name, value in zip(node.primitive.parameters, node.argument, strict=False)
+            ]
+            name = "constant" if not node.sources else node.primitive.name
+            line = f"{labels[node]:>{width + 1}} = {name}({', '.join(parts)}): {node.type}"
+            where = sorted(self.notes.get(node, ()), key=lambda note: (note.file, note.line))
+            if where:
+                line += f"    # line {', '.join(str(note.line) for note in where)}"
+            lines.append(line)
+        lines.append(f"outputs {', '.join(labels[node] for node in self.outputs)}")
+        return "\n".join(lines)
+
+
+def _default_names(count: int) -> tuple[str, ...]:
+    return tuple(f"x{index}" for index in range(count))
+
+
+def _argument(value: Any) -> str:
+    return (
+        f"<{value!r}>" if isinstance(value, Graph) else getattr(value, "name", None) or str(value)
+    )
+
+
+def replace(outputs: Sequence[Node], substitution: Mapping[Node, Node]) -> tuple[Node, ...]:
+    """``outputs`` rebuilt with some nodes replaced by others; the rest is shared."""
+    done: dict[Node, Node] = dict(substitution)
+    for node in topological(outputs, stop=done):
+        if node not in done:
+            sources = tuple([done[source] for source in node.sources])
+            unchanged = sources == node.sources
+            done[node] = node if unchanged else apply(node.primitive, sources, node.argument)
+    return tuple(done[output] for output in outputs)

@@ -1,0 +1,290 @@
+"""The node: one application of a primitive to other nodes, interned and immutable.
+
+A node is its primitive, its sources and its static argument; equal nodes are one object. When
+the values of all sources are known the node's own value is computed at once and kept with it
+(it is determined by the rest, so it is no part of the node's identity). Where no source is
+*tracked*, that is where nobody can ask for a derivative, the result is a fresh leaf and nothing
+is retained.
+
+Leaves are never interned: two leaves are two variables, even with the same value. That is what
+makes nested derivatives right. The one exception is a literal, which is a number written in a
+formula: it is interned by dtype and bits, so that 0.0 is not -0.0 and NaN equals itself.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+
+from chainrule.core.types import ArrayType, array_type
+
+__all__ = [
+    "ARRAY",
+    "INPUT",
+    "LITERAL",
+    "VARIABLE",
+    "Applicable",
+    "Leaf",
+    "Node",
+    "apply",
+    "array",
+    "input_node",
+    "literal",
+    "topological",
+    "variable",
+]
+
+
+class Applicable(Protocol):
+    """What the graph needs to know of a primitive; the full record is `ops.record.Primitive`."""
+
+    name: str
+    parameters: tuple[str, ...]
+
+    def result_type(self, argument: tuple[Any, ...], *types: ArrayType) -> ArrayType: ...
+
+    @property
+    def evaluate(self) -> Any: ...
+
+
+class Leaf:
+    """A kind of leaf. It has a name like a primitive, but nothing to evaluate."""
+
+    __slots__ = ("name",)
+    parameters: tuple[str, ...] = ()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+INPUT = Leaf("input")  # a typed hole: the argument of a graph
+ARRAY = Leaf("array")  # a constant array
+VARIABLE = Leaf("variable")  # a value with respect to which one may differentiate
+LITERAL = Leaf("literal")  # a number written in a formula
+
+
+class _Fields:
+    """The writable twin of `Node`, turned into one when all fields are set."""
+
+    __slots__ = (
+        "__weakref__",
+        "argument",
+        "primitive",
+        "sources",
+        "tracked",
+        "type",
+        "value",
+    )
+
+    primitive: Any
+    sources: tuple[Node, ...]
+    argument: tuple[Any, ...]
+    type: ArrayType
+    value: Any
+    tracked: bool
+
+
+class Node(_Fields):
+    """One application of a primitive: ``(primitive, sources, argument, type)``.
+
+    Attributes:
+        primitive: the record of the primitive, or a `Leaf`.
+        sources: the nodes it is applied to.
+        argument: its static parameters, in the order of ``primitive.parameters``.
+        type: shape and dtype of the result.
+        value: the result where it is known, else None.
+        tracked: whether the node depends on a variable, so that it is kept for derivatives.
+
+    Arithmetic on nodes (``x * y + 1``) builds nodes; the operators are bound in `ops.operators`.
+    """
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"nodes are immutable: {name!r} cannot be set")
+
+    __delattr__ = None  # type: ignore[assignment]
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Node is final")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.type.shape)
+
+    def __repr__(self) -> str:
+        if self.primitive is LITERAL:
+            return f"{self.value!s}"
+        names = (*("·" for _ in self.sources), *_argument_text(self))
+        return f"{self.primitive.name}({', '.join(names)}): {self.type!r}"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a node has no truth value")
+
+    # Bound by ops.operators, once the arithmetic primitives exist.
+    def __neg__(self) -> Node: ...
+    def __add__(self, other: Any) -> Node: ...
+    def __radd__(self, other: Any) -> Node: ...
+    def __sub__(self, other: Any) -> Node: ...
+    def __rsub__(self, other: Any) -> Node: ...
+    def __mul__(self, other: Any) -> Node: ...
+    def __rmul__(self, other: Any) -> Node: ...
+    def __truediv__(self, other: Any) -> Node: ...
+    def __rtruediv__(self, other: Any) -> Node: ...
+    def __pow__(self, other: Any) -> Node: ...
+    def __lt__(self, other: Any) -> Node: ...
+    def __le__(self, other: Any) -> Node: ...
+    def __gt__(self, other: Any) -> Node: ...
+    def __ge__(self, other: Any) -> Node: ...
+
+
+def _argument_text(node: Node) -> list[str]:
+    return [
+        f"{name}={value!r}"
+        for name, value in zip(node.primitive.parameters, node.argument, strict=False)
+    ]
+
+
+def _node(
+    primitive: Any,
+    sources: tuple[Node, ...],
+    argument: tuple[Any, ...],
+    type: ArrayType,
+    value: Any,
+    tracked: bool,
+) -> Node:
+    fields = _Fields()
+    fields.primitive = primitive
+    fields.sources = sources
+    fields.argument = argument
+    fields.type = type
+    fields.value = value
+    fields.tracked = tracked
+    fields.__class__ = Node  # type: ignore[assignment]
+    return fields  # type: ignore[return-value]
+
+
+class _Reference(weakref.ref[Node]):
+    """A weak reference that knows its key, so that a dead node leaves the table."""
+
+    __slots__ = ("key",)
+    key: tuple[Any, ...]
+
+
+_interned: dict[tuple[Any, ...], _Reference] = {}
+
+
+def _forget(reference: weakref.ref[Node], table: dict[Any, Any] = _interned) -> None:
+    key = reference.key  # type: ignore[attr-defined]
+    if table.get(key) is reference:  # the key may already belong to a younger node
+        del table[key]
+
+
+def _intern(key: tuple[Any, ...], node: Node) -> Node:
+    reference = _Reference(node, _forget)
+    reference.key = key
+    _interned[key] = reference
+    return node
+
+
+def apply(primitive: Any, sources: tuple[Node, ...], argument: tuple[Any, ...] = ()) -> Node:
+    """The node that applies ``primitive`` to ``sources``; checks types, evaluates if it can."""
+    concrete = True
+    tracked = False
+    for source in sources:
+        if source.value is None:
+            concrete = False
+        if source.tracked:
+            tracked = True
+    if concrete and not tracked:
+        type = primitive.result_type(argument, *[source.type for source in sources])
+        value = primitive.evaluate(*[source.value for source in sources], *argument)
+        return _node(ARRAY, (), (), type, value, False)
+    key = (primitive, argument, *sources)
+    reference = _interned.get(key)
+    if reference is not None:
+        node = reference()
+        if node is not None:
+            return node
+    type = primitive.result_type(argument, *[source.type for source in sources])
+    value = None
+    if concrete:
+        value = primitive.evaluate(*[source.value for source in sources], *argument)
+    return _intern(key, _node(primitive, sources, argument, type, value, tracked))
+
+
+def array(value: Any) -> Node:
+    """A fresh constant leaf that holds ``value`` (a NumPy array or scalar, not copied)."""
+    return _node(ARRAY, (), (), array_type(value.shape, value.dtype), value, False)
+
+
+def variable(value: Any, cell: Any = None) -> Node:
+    """A fresh leaf with respect to which one may differentiate; ``cell`` may hold its gradient."""
+    return _node(VARIABLE, (), (cell,), array_type(value.shape, value.dtype), value, True)
+
+
+def input_node(type: ArrayType) -> Node:
+    """A fresh leaf that has a type and no value: an argument of a graph."""
+    return _node(INPUT, (), (), type, None, False)
+
+
+def literal(value: float | bool, dtype: np.dtype[Any]) -> Node:
+    """The scalar constant ``value`` of this dtype, interned by its bits."""
+    if value:  # lru_cache holds 0.0 and -0.0 for equal
+        return _nonzero_literal(value, dtype)
+    return _literal(value, dtype)
+
+
+def _literal(value: float | bool, dtype: np.dtype[Any]) -> Node:
+    scalar = dtype.type(value)
+    key = (LITERAL, dtype, scalar.tobytes())
+    reference = _interned.get(key)
+    node = None if reference is None else reference()
+    if node is None:
+        node = _intern(key, _node(LITERAL, (), (), array_type((), dtype), scalar, False))
+    return node
+
+
+_nonzero_literal = lru_cache(maxsize=1024)(_literal)
+
+
+def topological(outputs: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node]:
+    """All nodes that ``outputs`` depend on, sources before users; iterative.
+
+    Nodes in ``stop`` are listed, their sources are not.
+    """
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stopped = frozenset(stop)
+    stack: list[Node | None] = list(outputs)
+    path: list[Node] = []
+    while stack:
+        node = stack.pop()
+        if node is None:  # all sources of the innermost open node are done
+            order.append(path.pop())
+            continue
+        if node in seen:
+            continue
+        seen.add(node)
+        if not node.sources or node in stopped:
+            order.append(node)
+            continue
+        path.append(node)
+        stack.append(None)
+        stack.extend(reversed(node.sources))
+    return order

@@ -1,0 +1,25 @@
+"""The one registry of primitives, frozen at import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from chainrule.ops import arithmetic, exponential, reduce, shape
+from chainrule.ops.record import Primitive
+
+FAMILIES = (arithmetic, exponential, shape, reduce)
+
+
+def _collect() -> Mapping[str, Primitive]:
+    found: dict[str, Primitive] = {}
+    for family in FAMILIES:
+        for value in vars(family).values():
+            if isinstance(value, Primitive):
+                known = found.setdefault(value.name, value)
+                assert known is value, f"two primitives are called {value.name}"
+    return MappingProxyType(found)
+
+
+PRIMITIVES: Mapping[str, Primitive] = _collect()
+"""Every primitive by its name."""

@@ -1,0 +1,163 @@
+"""Interval reading: bounds on every node from bounds on the variables.
+
+Bounds are pairs of float64 arrays. Each operation rounds outward by the tolerance that its record
+states, so the true value is always inside. (Moore, Kearfott & Cloud, Introduction to Interval
+Analysis, chapters 2 and 5.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.errors import DomainError
+from chainrule.core.node import Node, topological
+from chainrule.ops import record as kinds
+
+__all__ = ["Bounds", "enclose"]
+
+Bounds = tuple[np.ndarray, np.ndarray]
+
+
+def enclose(outputs: Sequence[Node], variables: Mapping[Node, Bounds]) -> list[Bounds]:
+    """Lower and upper bounds of every output while each variable stays within its bounds.
+
+    Raises:
+        DomainError: where an interval leaves the domain of a function, or a primitive has no
+            interval extension.
+    """
+    bounds: dict[Node, Bounds] = {
+        node: (np.asarray(lo, np.float64), np.asarray(hi, np.float64))
+        for node, (lo, hi) in variables.items()
+    }
+    with np.errstate(all="ignore"):
+        for node in topological(outputs, stop=variables):
+            if node in bounds:
+                continue
+            sources = [bounds[source] for source in node.sources]
+            if not node.sources:
+                bounds[node] = (_float(node.value), _float(node.value))
+            else:
+                bounds[node] = node_bounds(node, sources)
+    return [bounds[output] for output in outputs]
+
+
+def node_bounds(node: Node, sources: Sequence[Bounds]) -> Bounds:
+    """Bounds of one application from bounds of its sources."""
+    rule = _ENCLOSE.get(type(node.primitive))
+    if rule is None:
+        raise DomainError(f"{node.primitive.name} has no interval extension")
+    lo, hi = rule(node, sources)
+    if node.dtype.kind == "f":
+        lo, hi = _outward(lo, hi, node.primitive.tolerance)
+        lo, hi = _clip(node.primitive, lo, hi)
+    return np.broadcast_to(lo, node.shape), np.broadcast_to(hi, node.shape)
+
+
+def _float(value: Any) -> np.ndarray:
+    return np.asarray(value, dtype=np.float64)
+
+
+def _outward(lo: np.ndarray, hi: np.ndarray, ulps: float) -> Bounds:
+    lo, hi = _float(lo), _float(hi)
+    margin = ulps * np.finfo(np.float64).eps
+    tiny = np.finfo(np.float64).smallest_subnormal * ulps
+    wide_lo = lo - np.abs(lo) * margin - tiny
+    wide_hi = hi + np.abs(hi) * margin + tiny
+    return np.where(np.isfinite(lo), wide_lo, lo), np.where(np.isfinite(hi), wide_hi, hi)
+
+
+def _clip(primitive: Any, lo: np.ndarray, hi: np.ndarray) -> Bounds:
+    if isinstance(primitive, kinds.Elementwise):
+        low, high = primitive.range
+        return np.clip(lo, low, high), np.clip(hi, low, high)
+    return lo, hi
+
+
+def _elementwise(node: Node, sources: Sequence[Bounds]) -> Bounds:
+    primitive = node.primitive
+    for (lo, hi), (low, high) in zip(sources, primitive.domain, strict=False):
+        if np.any(lo < low) or np.any(hi > high):
+            raise DomainError(
+                f"{primitive.name} is defined on [{low:g}, {high:g}], but its argument ranges over "
+                f"[{np.min(lo):g}, {np.max(hi):g}]"
+            )
+    if primitive.enclose is not None:
+        return primitive.enclose(*sources, *node.argument)  # type: ignore[no-any-return]
+    monotone = primitive.monotone
+    directions = monotone(*sources, *node.argument) if callable(monotone) else monotone
+    if any(direction is None for direction in directions):
+        raise DomainError(f"{primitive.name} has no interval extension where it turns")
+    ends = []
+    for side in (0, 1):
+        at = [
+            bounds[side] if direction != "decreasing" else bounds[1 - side]
+            for bounds, direction in zip(sources, directions, strict=True)
+        ]
+        ends.append(primitive.evaluate(*at, *node.argument))
+    return ends[0], ends[1]
+
+
+def _linear(node: Node, sources: Sequence[Bounds]) -> Bounds:
+    primitive = node.primitive
+    if not primitive.nonnegative:
+        raise DomainError(f"{primitive.name} has no interval extension")
+    linear = range(len(sources)) if primitive.linear_in is None else primitive.linear_in
+    ends = []
+    for side in (0, 1):
+        values = [
+            bounds[side] if index in linear else source.value
+            for index, (bounds, source) in enumerate(zip(sources, node.sources, strict=True))
+        ]
+        if any(value is None for value in values):
+            raise DomainError(f"{primitive.name}: bounds need known indices")
+        ends.append(primitive.evaluate(*values, *node.argument))
+    slack = _summation_slack(node, [np.maximum(np.abs(b[0]), np.abs(b[1])) for b in sources])
+    return ends[0] - slack, ends[1] + slack
+
+
+def _summation_slack(node: Node, magnitudes: Sequence[np.ndarray]) -> Any:
+    """A bound on the rounding of sums inside a linear map: n ε Σ|x| over the whole array."""
+    terms = max(m.size for m in magnitudes)
+    if node.type.size >= terms:  # nothing is summed
+        return 0.0
+    return terms * np.finfo(np.float64).eps * float(sum(np.sum(m) for m in magnitudes))
+
+
+def _bilinear(node: Node, sources: Sequence[Bounds]) -> Bounds:
+    """Midpoint-radius arithmetic (Rump, Fast and parallel interval arithmetic, 1999)."""
+    evaluate = node.primitive.evaluate
+    (am, ar), (bm, br) = (_midpoint(bounds) for bounds in sources)
+    middle = evaluate(am, bm, *node.argument)
+    absolute = np.abs(am) + ar
+    radius = evaluate(absolute, br, *node.argument) + evaluate(ar, np.abs(bm), *node.argument)
+    terms = max(am.size, bm.size, 1)
+    rounding = evaluate(absolute, np.abs(bm) + br, *node.argument)
+    radius = radius + 4 * terms * np.finfo(np.float64).eps * rounding
+    return middle - radius, middle + radius
+
+
+def _midpoint(bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+    lo, hi = bounds
+    middle = 0.5 * lo + 0.5 * hi
+    return middle, np.nextafter(np.maximum(middle - lo, hi - middle), np.inf)
+
+
+def _reduction(node: Node, sources: Sequence[Bounds]) -> Bounds:
+    primitive = node.primitive
+    if primitive.enclose is not None:
+        return primitive.enclose(*sources, *node.argument)  # type: ignore[no-any-return]
+    if primitive.monotone != "increasing":
+        raise DomainError(f"{primitive.name} has no interval extension")
+    ((lo, hi),) = sources
+    return primitive.evaluate(lo, *node.argument), primitive.evaluate(hi, *node.argument)
+
+
+_ENCLOSE: dict[type[kinds.Primitive], Callable[[Node, Sequence[Bounds]], Bounds]] = {
+    kinds.Elementwise: _elementwise,
+    kinds.Linear: _linear,
+    kinds.Bilinear: _bilinear,
+    kinds.Reduction: _reduction,
+}

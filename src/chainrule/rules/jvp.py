@@ -1,0 +1,151 @@
+"""Forward mode: pushes tangents from variables on to results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.node import Node, topological
+from chainrule.ops import record as kinds
+from chainrule.ops.reduce import sum_
+from chainrule.ops.shape import broadcast_to, reshape, zeros_like
+from chainrule.rules.reach import Detached, dependents, must_record, recorded
+from chainrule.rules.scale import scale
+
+__all__ = ["push", "push_node"]
+
+Tangents = Sequence[Node | None]
+
+
+def push(
+    outputs: Sequence[Node], tangents: Mapping[Node, Node], *, record: bool | None = None
+) -> list[Node | None]:
+    """Σ_v ∂output/∂v · tangents[v] for every output; None where it is zero.
+
+    Args:
+        outputs: results.
+        tangents: a tangent, of the same type, for each variable.
+        record: as for `rules.vjp.pull`.
+    """
+    targets = frozenset(tangents)
+    order = topological(outputs, stop=targets)
+    flows = dependents(order, targets)
+    if record is None:
+        record = must_record(order, targets)
+    view: Callable[[Node], Node] = recorded if record else Detached()
+    moved: dict[Node, Any] = dict(tangents)
+    with np.errstate(all="ignore"):
+        for node in order:
+            if node in flows and node not in targets:
+                sources = tuple([view(source) for source in node.sources])
+                moved[node] = push_node(
+                    node.primitive,
+                    [moved.get(source) for source in node.sources],
+                    sources,
+                    view(node),
+                    node.argument,
+                )
+    return [moved.get(output) for output in outputs]
+
+
+def push_node(
+    primitive: Any,
+    tangents: Sequence[Any],
+    sources: tuple[Node, ...],
+    y: Node,
+    argument: tuple[Any, ...],
+) -> Any:
+    """The tangent of one application; a list with one for each result of a `Call`."""
+    if all(t is None for t in tangents):
+        return None
+    return _PUSH[type(primitive)](primitive, tangents, sources, y, argument)
+
+
+def _elementwise(
+    primitive: kinds.Elementwise, tangents: Tangents, sources: Any, y: Node, argument: Any
+) -> Node | None:
+    total: Node | None = None
+    for index, t in enumerate(tangents):
+        term = None if t is None else scale(primitive, index, t, sources, y, argument)
+        if term is not None:
+            total = term if total is None else total + term
+    return None if total is None else broadcast_to(total, y.shape)
+
+
+def _linear(
+    primitive: kinds.Linear, tangents: Tangents, sources: Any, y: Node, argument: Any
+) -> Node | None:
+    linear = range(len(sources)) if primitive.linear_in is None else primitive.linear_in
+    if all(tangents[index] is None for index in linear):
+        return None
+    moved = list(sources)
+    for index in linear:
+        t = tangents[index]
+        moved[index] = zeros_like(sources[index]) if t is None else t
+    return primitive(*moved, **dict(zip(primitive.parameters, argument, strict=True)))
+
+
+def _bilinear(
+    primitive: kinds.Bilinear, tangents: Tangents, sources: Any, y: Node, argument: Any
+) -> Node | None:
+    parameters = dict(zip(primitive.parameters, argument, strict=True))
+    a, b = sources
+    ta, tb = tangents
+    terms = [primitive(ta, b, **parameters)] if ta is not None else []
+    terms += [primitive(a, tb, **parameters)] if tb is not None else []
+    return terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+
+def _reduction(
+    primitive: kinds.Reduction, tangents: Tangents, sources: Any, y: Node, argument: Any
+) -> Node | None:
+    (x,), (t,) = sources, tangents
+    assert t is not None
+    axes, keepdims = argument
+    kept = reshape(y, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
+    return sum_(t * primitive.partial(x, kept, *argument), axes=axes, keepdims=keepdims)
+
+
+def _selection(
+    primitive: kinds.Selection, tangents: Tangents, sources: Any, y: Node, argument: Any
+) -> Node | None:
+    (x,), (t,) = sources, tangents
+    assert t is not None
+    return primitive.pick(t, primitive.choose(x, *argument), *argument)
+
+
+def _discrete(*_: Any) -> None:
+    return None
+
+
+def _smooth(
+    primitive: kinds.Smooth, tangents: Tangents, sources: Any, y: Node, argument: Any
+) -> Node | None:
+    return primitive.jvp(tangents, sources, y, *argument)
+
+
+def _projection(
+    primitive: kinds.Projection, tangents: Sequence[Any], sources: Any, y: Node, argument: Any
+) -> Node | None:
+    return tangents[0][argument[0]]  # type: ignore[no-any-return]
+
+
+def _call(
+    primitive: kinds.Call, tangents: Tangents, sources: Any, y: Node, argument: Any
+) -> Sequence[Node | None]:
+    return primitive.jvp(push, tangents, sources, y, *argument)
+
+
+_PUSH: dict[type[kinds.Primitive], Callable[..., Any]] = {
+    kinds.Elementwise: _elementwise,
+    kinds.Linear: _linear,
+    kinds.Bilinear: _bilinear,
+    kinds.Reduction: _reduction,
+    kinds.Selection: _selection,
+    kinds.Discrete: _discrete,
+    kinds.Smooth: _smooth,
+    kinds.Projection: _projection,
+    kinds.Call: _call,
+}

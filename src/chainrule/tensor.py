@@ -1,0 +1,532 @@
+"""The array that people hold: a node together with its value.
+
+A `Tensor` points at an immutable node. Operators build new nodes and give new tensors; assignment
+to an item or `assign_` lets the tensor point at another node, and never changes a recorded one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.errors import DTypeError, GradientError, ShapeError, TraceError
+from chainrule.core.node import VARIABLE, Node, apply, array, literal, topological, variable
+from chainrule.core.source import SourceLine, user_location
+from chainrule.core.types import DTYPES, ArrayType, as_dtype
+from chainrule.ops import arithmetic as ar
+from chainrule.ops import operators as operators  # binds the operators of nodes
+from chainrule.ops.shape import cast, full
+from chainrule.rules.vjp import pull
+
+__all__ = ["ArrayLike", "Tensor", "no_grad", "tensor"]
+
+FLOAT = DTYPES["float64"]
+INT = DTYPES["int64"]
+BOOL = DTYPES["bool"]
+_SCALARS = {float: "f", int: "i", bool: "b"}
+
+
+class _Mode(threading.local):
+    """What this thread does beside computing: ``special`` is true if anything below is unusual."""
+
+    special = False
+    grad = True
+    notes: dict[Node, set[SourceLine]] | None = None
+
+
+_mode = _Mode()
+
+
+@contextmanager
+def mode(
+    *, grad: bool | None = None, notes: dict[Node, set[SourceLine]] | None = None
+) -> Iterator[None]:
+    """Within the block record derivatives or not, and note the source line of every node."""
+    before = (_mode.grad, _mode.notes)
+    if grad is not None:
+        _mode.grad = grad
+    if notes is not None:
+        _mode.notes = notes
+    _mode.special = not _mode.grad or _mode.notes is not None
+    try:
+        yield
+    finally:
+        _mode.grad, _mode.notes = before
+        _mode.special = not _mode.grad or _mode.notes is not None
+
+
+def no_grad() -> Any:
+    """Compute without recording: results do not require gradients.
+
+    A context manager, also usable as a decorator, as in PyTorch.
+
+    >>> import chainrule as cr
+    >>> w = cr.tensor(2.0, requires_grad=True)
+    >>> with cr.no_grad():
+    ...     (w * 3).requires_grad
+    False
+    """
+    return mode(grad=False)
+
+
+class Gradient:
+    """The place where the gradient of one variable is kept; it belongs to the variable's leaf."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self) -> None:
+        self.tensor: Tensor | None = None
+
+
+def wrap(node: Node) -> Tensor:
+    """The tensor of a node just computed, as this thread's mode wants it."""
+    if _mode.special:
+        if node.tracked and not _mode.grad and node.value is not None:
+            node = array(node.value)
+        if _mode.notes is not None:
+            line = user_location()
+            if line is not None:
+                _mode.notes.setdefault(node, set()).add(line)
+    return Tensor(node)
+
+
+def as_node(value: Any, dtype: np.dtype[Any] | None = None) -> Node:
+    """The node of a tensor, array, number or nested list; optionally cast to ``dtype``."""
+    if type(value) is Tensor:
+        node = value.node
+    elif type(value) in _SCALARS:
+        kind = dtype or {"f": FLOAT, "i": INT, "b": BOOL}[_SCALARS[type(value)]]
+        return _scalar(value, kind)
+    else:
+        node = array(to_numpy(value))
+    if dtype is not None and node.dtype is not dtype:
+        node = cast(node, dtype=dtype)
+    return node
+
+
+def _scalar(value: Any, dtype: np.dtype[Any]) -> Node:
+    try:
+        return literal(value, dtype)
+    except OverflowError:
+        raise DTypeError(f"{value} does not fit into {dtype.name}") from None
+
+
+def to_numpy(value: Any, dtype: Any = None) -> np.ndarray:
+    """A NumPy array of a supported dtype with a copy of ``value``."""
+    if isinstance(value, Tensor):
+        return np.array(value.numpy(), dtype=dtype)
+    if isinstance(value, (list, tuple)):
+        value = _plain(value)
+    try:
+        copied = np.array(value, dtype=None if dtype is None else as_dtype(dtype))
+    except ValueError as error:
+        raise ShapeError(f"cannot make an array of this: {error}") from None
+    if copied.dtype == object and isinstance(value, (list, tuple)):
+        raise DTypeError("the list holds objects that are no numbers")
+    return np.asarray(copied, dtype=as_dtype(copied.dtype))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.numpy()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def promote(*values: Any) -> list[Node]:
+    """Nodes of one dtype: NumPy's promotion, in which Python numbers do not widen."""
+    nodes: list[Node | None] = [
+        None if type(value) in _SCALARS else as_node(value) for value in values
+    ]
+    strong = [node.dtype for node in nodes if node is not None]
+    weak = {_SCALARS[type(value)] for value in values if type(value) in _SCALARS}
+    if strong:
+        dtype = strong[0]
+        for other in strong[1:]:
+            if other is not dtype:
+                dtype = as_dtype(np.promote_types(dtype, other))
+        if "f" in weak and dtype.kind != "f":
+            dtype = FLOAT
+        elif "i" in weak and dtype.kind == "b":
+            dtype = INT
+    else:
+        dtype = FLOAT if "f" in weak else INT if "i" in weak else BOOL
+    return [
+        _scalar(value, dtype)
+        if node is None
+        else node
+        if node.dtype is dtype
+        else cast(node, dtype=dtype)
+        for node, value in zip(nodes, values, strict=True)
+    ]
+
+
+def floating(node: Node) -> Node:
+    """The node itself if it is floating-point, else cast to float64 as NumPy does."""
+    return node if node.type.is_float else cast(node, dtype=FLOAT)
+
+
+def _binary(primitive: Any, integer: bool = True) -> tuple[Any, Any]:
+    """The operator method for a primitive, and its reflection."""
+
+    def forward(self: Tensor, other: Any) -> Tensor:
+        a = self.node
+        if type(other) is Tensor:
+            b = other.node
+            if a.type.dtype is b.type.dtype and (integer or a.type.is_float):
+                node = apply(primitive, (a, b))
+                return wrap(node) if _mode.special else Tensor(node)
+        elif not _operable(other):
+            return NotImplemented
+        return _slow(primitive, integer, self, other)
+
+    def reflected(self: Tensor, other: Any) -> Tensor:
+        if not _operable(other):
+            return NotImplemented
+        return _slow(primitive, integer, other, self)
+
+    return forward, reflected
+
+
+def _operable(other: Any) -> bool:
+    return isinstance(other, (int, float, complex, list, tuple, np.ndarray, np.generic, Tensor))
+
+
+def _slow(primitive: Any, integer: bool, a: Any, b: Any) -> Tensor:
+    x, y = promote(a, b)
+    if not integer:
+        x, y = floating(x), floating(y)
+    return wrap(apply(primitive, (x, y)))
+
+
+class Tensor:
+    """An n-dimensional array that can be differentiated. Made by `tensor` and array functions.
+
+    It follows NumPy and the array API standard in operators, broadcasting and indexing, and PyTorch
+    in ``requires_grad``, ``backward()`` and ``grad``.
+    """
+
+    __slots__ = ("__weakref__", "node")
+    __array_priority__ = 1000  # NumPy leaves mixed operators to us
+    __hash__ = object.__hash__
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents along each axis."""
+        return self.node.type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The element type, a NumPy dtype."""
+        return self.node.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.node.type.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.node.type.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the elements take."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def device(self) -> str:
+        """Always "cpu" (array API)."""
+        return "cpu"
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether the tensor stands for a value that is only known when a traced program runs."""
+        return self.node.value is None
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError("a 0-dimensional tensor has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[index] for index in range(len(self)))
+
+    # -- its value ---------------------------------------------------------------------------------
+
+    def _value(self, what: str) -> Any:
+        value = self.node.value
+        if value is None:
+            raise TraceError(
+                f"{what} needs the value of a traced tensor of type {self.node.type!r}, which has "
+                "none until the program runs. For a choice by value use cr.where or cr.cond; for "
+                "a loop cr.scan or cr.while_loop; to look at values, call the function untraced."
+            )
+        return value
+
+    def numpy(self) -> np.ndarray:
+        """The value as a read-only NumPy array that shares memory; copy it to change it."""
+        view = np.asarray(self._value("numpy()")).view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> Any:
+        """The value of a one-element tensor as a Python number."""
+        value = self._value("item()")
+        if value.size != 1:
+            raise ShapeError(f"item() needs one element, the tensor has shape {self.shape}")
+        return value.item()
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers."""
+        return self._value("tolist()").tolist()
+
+    def __float__(self) -> float:
+        return float(self._scalar_value("float()"))
+
+    def __int__(self) -> int:
+        return int(self._scalar_value("int()"))
+
+    def __bool__(self) -> bool:
+        return bool(self._scalar_value("a truth value (as in `if` or `and`)"))
+
+    def __index__(self) -> int:
+        value = self._scalar_value("an index")
+        if value.dtype.kind not in "iu":
+            raise DTypeError(f"only integer scalars can be an index, not {self.dtype.name}")
+        return int(value)
+
+    def _scalar_value(self, what: str) -> Any:
+        value = self._value(what)
+        if value.size != 1:
+            raise ShapeError(
+                f"{what} of a tensor of shape {self.shape} is ambiguous; it needs one "
+                "element (use .any() or .all() for a condition on many)"
+            )
+        return value.reshape(()) if value.ndim else value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        value = self.numpy()
+        if dtype is not None and np.dtype(dtype) != value.dtype:
+            return value.astype(dtype)
+        return value.copy() if copy else value
+
+    def __repr__(self) -> str:
+        if self.node.value is None:
+            return f"tensor(traced {self.node.type!r})"
+        text = np.array2string(np.asarray(self.node.value), separator=", ", prefix="tensor(")
+        notes = "" if self.dtype in (FLOAT, INT, BOOL) else f", dtype={self.dtype.name}"
+        if 0 in self.shape:
+            notes = f", shape={self.shape}" + notes
+        if self.node.tracked:
+            notes += ", requires_grad=True"
+        return f"tensor({text}{notes})"
+
+    def __format__(self, spec: str) -> str:
+        if spec and self.size == 1:
+            return format(self.item(), spec)
+        return format(str(self), spec)
+
+    def __reduce__(self) -> Any:
+        return tensor, (
+            np.array(self._value("pickling")),
+            None,
+            self.is_leaf and self.requires_grad,
+        )
+
+    def __copy__(self) -> Tensor:
+        return Tensor(self.node)
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        fresh = tensor(np.array(self._value("copying")), requires_grad=self.requires_grad)
+        memo[id(self)] = fresh
+        return fresh
+
+    # -- derivatives -------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded for `backward`."""
+        return self.node.tracked
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was not computed from others that require a gradient."""
+        return not self.node.sources
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` accumulated for this leaf, or None."""
+        cell = self._cell()
+        return None if cell is None else cell.tensor
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        cell = self._cell()
+        if cell is None:
+            raise GradientError("only a leaf with requires_grad=True keeps a gradient")
+        if value is not None and value.shape != self.shape:
+            raise ShapeError(f"a gradient of shape {value.shape} for a tensor of {self.shape}")
+        cell.tensor = value
+
+    def _cell(self) -> Gradient | None:
+        node = self.node
+        return node.argument[0] if node.primitive is VARIABLE else None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make this leaf a variable, or a constant again; returns the tensor itself."""
+        if not self.is_leaf:
+            raise GradientError("requires_grad_ is for leaves; use .detach() to cut a result off")
+        if requires_grad != self.node.tracked:
+            self.node = _leaf(self._value("requires_grad_"), requires_grad)
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the accumulated gradient."""
+        cell = self._cell()
+        if cell is not None:
+            cell.tensor = None
+
+    def detach(self) -> Tensor:
+        """The same value as a constant: nothing flows back through it."""
+        node = self.node
+        if node.value is None:
+            from chainrule.ops.control import stop_gradient
+
+            return Tensor(stop_gradient(node))
+        return Tensor(array(node.value) if node.tracked else node)
+
+    def assign_(self, value: Any) -> Tensor:
+        """Let this leaf hold a new value of the same shape and dtype; returns the tensor itself.
+
+        Graphs recorded earlier keep the old value.
+        """
+        new = np.asarray(value.node.value if isinstance(value, Tensor) else value, self.dtype)
+        if new.shape != self.shape:
+            raise ShapeError(f"assign_: value has shape {new.shape}, tensor has {self.shape}")
+        self.node = _leaf(new, self.node.tracked)
+        return self
+
+    def backward(self, gradient: Any = None) -> None:
+        """Differentiate with respect to every leaf that requires a gradient; adds to their ``grad``.
+
+        Args:
+            gradient: the cotangent, of this tensor's shape; may be left out for a scalar.
+
+        Raises:
+            GradientError: if nothing here requires a gradient, or the tensor is not scalar and no
+                ``gradient`` is given.
+        """
+        root = self.node
+        if not root.tracked:
+            raise GradientError(
+                "backward() on a tensor that does not depend on any leaf with requires_grad=True"
+            )
+        if gradient is None:
+            if root.shape != ():
+                raise GradientError(
+                    f"backward() needs a scalar, this tensor has shape {root.shape}. Reduce it "
+                    "first, for example with .sum(), or pass the cotangent as backward(gradient)."
+                )
+            ct = literal(1.0, root.dtype)
+        else:
+            ct = as_node(gradient, root.dtype)
+            if ct.shape != root.shape:
+                raise ShapeError(f"gradient has shape {ct.shape}, the tensor has {root.shape}")
+        leaves = [
+            node
+            for node in topological([root])
+            if node.primitive is VARIABLE and node.argument[0] is not None
+        ]
+        for leaf, found in zip(leaves, pull([root], [ct], leaves, record=False), strict=True):
+            if found is not None:
+                cell = leaf.argument[0]
+                before = cell.tensor
+                value = found if before is None else before.node + found
+                cell.tensor = Tensor((value.tracked and array(value.value)) or value)
+
+    # -- operators ---------------------------------------------------------------------------------
+
+    __add__, __radd__ = _binary(ar.add)
+    __sub__, __rsub__ = _binary(ar.sub)
+    __mul__, __rmul__ = _binary(ar.mul)
+    __truediv__, __rtruediv__ = _binary(ar.div, integer=False)
+    __lt__, _ = _binary(ar.less)
+    __le__, _ = _binary(ar.less_equal)
+    __gt__, _ = _binary(ar.greater)
+    __ge__, _ = _binary(ar.greater_equal)
+
+    def __neg__(self) -> Tensor:
+        return wrap(ar.neg(self.node))
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __pow__(self, exponent: Any) -> Tensor:
+        if type(exponent) is int and (exponent >= 0 or self.node.type.is_float):
+            return wrap(ar.integer_pow(self.node, n=exponent))
+        if not _operable(exponent):
+            return NotImplemented
+        return _power(self, exponent)
+
+    def __rpow__(self, base: Any) -> Tensor:
+        return _power(base, self) if _operable(base) else NotImplemented
+
+    __eq__, _ = _binary(ar.equal)
+    __ne__, _ = _binary(ar.not_equal)
+    del _
+
+
+def _power(base: Any, exponent: Any) -> Tensor:
+    x, c = promote(base, exponent)
+    return wrap(ar.pow_(floating(x), floating(c)))
+
+
+def _leaf(value: Any, requires_grad: bool) -> Node:
+    return variable(value, Gradient()) if requires_grad else array(value)
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of ``data``: a number, nested lists, a NumPy array or another tensor.
+
+    Args:
+        data: the values. Python floats become float64, integers int64, as in NumPy.
+        dtype: the element type; by default that of the data.
+        requires_grad: whether operations on it are recorded, so that `Tensor.backward` can
+            differentiate with respect to it. Only for floating-point dtypes.
+
+    Raises:
+        DTypeError: for complex or non-numeric data, or ``requires_grad`` with integers.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(2.0, requires_grad=True)
+    >>> y = (3 * x + 1) ** 4
+    >>> y.backward()
+    >>> x.grad
+    tensor(4116.)
+    """
+    value = to_numpy(data, dtype)
+    if dtype is not None:
+        value = value.astype(as_dtype(dtype), copy=False)
+    if requires_grad and value.dtype.kind != "f":
+        raise DTypeError(
+            f"only floating-point tensors can require a gradient, not {value.dtype.name}; "
+            "give a float dtype, for example dtype='float32'"
+        )
+    return Tensor(_leaf(value, requires_grad))
+
+
+def zeros_for(type: ArrayType) -> Node:
+    """A constant zero of this type: the derivative of what does not depend on a variable."""
+    return full(0, type)
