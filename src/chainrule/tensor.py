@@ -18,11 +18,11 @@ from chainrule.core.node import VARIABLE, Node, apply, array, literal, topologic
 from chainrule.core.source import SourceLine, user_location
 from chainrule.core.types import DTYPES, ArrayType, as_dtype
 from chainrule.ops import arithmetic as ar
-from chainrule.ops import operators as operators  # binds the operators of nodes
+from chainrule.ops import operators  # noqa: F401, binds the operators of nodes
 from chainrule.ops.shape import cast, full
 from chainrule.rules.vjp import pull
 
-__all__ = ["ArrayLike", "Tensor", "no_grad", "tensor"]
+__all__ = ["Tensor", "no_grad", "tensor"]
 
 FLOAT = DTYPES["float64"]
 INT = DTYPES["int64"]
@@ -419,7 +419,7 @@ class Tensor:
         return self
 
     def backward(self, gradient: Any = None) -> None:
-        """Differentiate with respect to every leaf that requires a gradient; adds to their ``grad``.
+        """Differentiate with respect to every leaf that requires a gradient; adds to its ``grad``.
 
         Args:
             gradient: the cotangent, of this tensor's shape; may be left out for a scalar.

@@ -282,7 +282,7 @@ def taylor(record: Primitive, rng: np.random.Generator) -> None:
             close(value, wanted, 1e-8, f"{record.name}: Taylor coefficient {k}")
 
 
-# -- what the record declares -----------------------------------------------------------------------
+# -- what the record declares ---------------------------------------------------------------------
 
 
 def textbook(record: Primitive, rng: np.random.Generator) -> None:

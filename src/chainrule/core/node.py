@@ -14,7 +14,7 @@ formula: it is interned by dtype and bits, so that 0.0 is not -0.0 and NaN equal
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
@@ -137,20 +137,16 @@ class Node(_Fields):
         raise TypeError("a node has no truth value")
 
     # Bound by ops.operators, once the arithmetic primitives exist.
-    def __neg__(self) -> Node: ...
-    def __add__(self, other: Any) -> Node: ...
-    def __radd__(self, other: Any) -> Node: ...
-    def __sub__(self, other: Any) -> Node: ...
-    def __rsub__(self, other: Any) -> Node: ...
-    def __mul__(self, other: Any) -> Node: ...
-    def __rmul__(self, other: Any) -> Node: ...
-    def __truediv__(self, other: Any) -> Node: ...
-    def __rtruediv__(self, other: Any) -> Node: ...
-    def __pow__(self, other: Any) -> Node: ...
-    def __lt__(self, other: Any) -> Node: ...
-    def __le__(self, other: Any) -> Node: ...
-    def __gt__(self, other: Any) -> Node: ...
-    def __ge__(self, other: Any) -> Node: ...
+    __neg__: Callable[[Node], Node]
+    __add__: Callable[[Node, Any], Node]
+    __radd__: Callable[[Node, Any], Node]
+    __sub__: Callable[[Node, Any], Node]
+    __rsub__: Callable[[Node, Any], Node]
+    __mul__: Callable[[Node, Any], Node]
+    __rmul__: Callable[[Node, Any], Node]
+    __truediv__: Callable[[Node, Any], Node]
+    __rtruediv__: Callable[[Node, Any], Node]
+    __pow__: Callable[[Node, Any], Node]
 
 
 def _argument_text(node: Node) -> list[str]:
@@ -175,7 +171,7 @@ def _node(
     fields.type = type
     fields.value = value
     fields.tracked = tracked
-    fields.__class__ = Node  # type: ignore[assignment]
+    fields.__class__ = Node
     return fields  # type: ignore[return-value]
 
 

@@ -13,25 +13,8 @@ from chainrule.core.errors import DTypeError
 
 __all__ = ["DTYPES", "ArrayType", "TupleType", "array_type", "as_dtype", "tuple_type", "type_of"]
 
-DTYPES: dict[str, np.dtype[Any]] = {
-    name: np.dtype(name)
-    for name in (
-        [
-            "bool",
-            "int8",
-            "int16",
-            "int32",
-            "int64",
-            "uint8",
-            "uint16",
-            "uint32",
-            "uint64",
-            "float16",
-            "float32",
-            "float64",
-        ]
-    )
-}
+_NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64"
+DTYPES: dict[str, np.dtype[Any]] = {name: np.dtype(name) for name in _NAMES.split()}
 _SUPPORTED = {dtype: dtype for dtype in DTYPES.values()}
 
 

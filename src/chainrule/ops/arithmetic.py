@@ -47,7 +47,7 @@ def convolve(
 
 # -- sums and products -------------------------------------------------------------------------
 
-add = Elementwise(
+add: Elementwise = Elementwise(
     name="add",
     evaluate=np.add,
     partials=(1, 1),
@@ -61,7 +61,7 @@ add = Elementwise(
     exact="fadd",
 )
 
-sub = Elementwise(
+sub: Elementwise = Elementwise(
     name="sub",
     evaluate=np.subtract,
     partials=(1, -1),
@@ -75,7 +75,7 @@ sub = Elementwise(
     exact="fsub",
 )
 
-neg = Elementwise(
+neg: Elementwise = Elementwise(
     name="neg",
     evaluate=np.negative,
     partials=(-1,),
@@ -105,7 +105,7 @@ def _enclose_mul(a: Any, b: Any) -> tuple[Any, Any]:
     return np.minimum.reduce(ends), np.maximum.reduce(ends)
 
 
-mul = Elementwise(
+mul: Elementwise = Elementwise(
     name="mul",
     evaluate=np.multiply,
     partials=(lambda a, b, y: b, lambda a, b, y: a),
@@ -114,7 +114,7 @@ mul = Elementwise(
     monotone=lambda a, b: (_sign_of(b), _sign_of(a)),
     affine_in=(0, 1),
     enclose=_enclose_mul,
-    taylor=lambda k, series, y: convolve(*series, k),
+    taylor=lambda k, series, y: convolve(series[0], series[1], k),
     latex=r"{0} \cdot {1}",
     rule="product rule",
     exact="fmul",
@@ -135,7 +135,7 @@ def _enclose_div(a: Any, b: Any) -> tuple[Any, Any]:
     return np.where(zero_inside, -np.inf, lo), np.where(zero_inside, np.inf, hi)
 
 
-div = Elementwise(
+div: Elementwise = Elementwise(
     name="div",
     evaluate=np.divide,
     partials=(lambda a, b, y: 1 / b, lambda a, b, y: -(a / (b * b))),
@@ -176,7 +176,7 @@ def _where_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((condition, *(np.asarray(rng.normal(size=shape)) for shape in shapes[1:])))
 
 
-where = Elementwise(
+where: Elementwise = Elementwise(
     name="where",
     evaluate=np.where,
     infer=_where_type,
@@ -205,7 +205,7 @@ def _tied_scaled(t: Node, a: Node, b: Node, y: Node) -> Node:
 
 TIE = "at a tie each side receives half of the derivative"
 
-maximum = Elementwise(
+maximum: Elementwise = Elementwise(
     name="maximum",
     evaluate=np.maximum,
     partials=(_tied, lambda a, b, y: _tied(b, a, y)),
@@ -220,7 +220,7 @@ maximum = Elementwise(
     exact=lambda mp, a, b: max(a, b),
 )
 
-minimum = Elementwise(
+minimum: Elementwise = Elementwise(
     name="minimum",
     evaluate=np.minimum,
     partials=(lambda a, b, y: _tied(b, a, y), _tied),
@@ -263,14 +263,26 @@ def _evaluate_integer_pow(x: Any, n: int) -> Any:
     raise DTypeError("integers to negative powers are no integers; cast to float first")
 
 
-integer_pow = Elementwise(
+def _power_curvature(x: Any, n: int) -> Curvature:
+    if n in (0, 1):
+        return "affine"
+    if n > 0 and n % 2 == 0:
+        return "convex"
+    if np.all(x[0] >= 0) and (n > 0 or np.all(x[0] > 0)):
+        return "convex"
+    if np.all(x[1] <= 0) and (n > 0 or np.all(x[1] < 0)):
+        return "concave" if n % 2 else "convex"
+    return None
+
+
+integer_pow: Elementwise = Elementwise(
     name="integer_pow",
     parameters=("n",),
     evaluate=_evaluate_integer_pow,
     partials=(lambda x, y, n: 0.0 * x if n == 0 else n * power(x, n - 1),),
     dtypes=NUMBERS,
     monotone=lambda x, n: (_power_monotone(x, n),),
-    curvature=lambda x, n: _power_curvature(x, n),
+    curvature=_power_curvature,
     enclose=_enclose_integer_pow,
     latex="{0}^{{{n}}}",
     examples=((0,), (1,), (2,), (3,), (-1,), (-2,)),
@@ -286,18 +298,6 @@ def _power_monotone(x: Any, n: int) -> Any:
         return "increasing" if n > 0 else ("decreasing" if _excludes_zero(x) else None)
     sign = _sign_of(x)
     return sign if n > 0 else _flipped(sign)
-
-
-def _power_curvature(x: Any, n: int) -> Curvature:
-    if n in (0, 1):
-        return "affine"
-    if n > 0 and n % 2 == 0:
-        return "convex"
-    if np.all(x[0] >= 0) and (n > 0 or np.all(x[0] > 0)):
-        return "convex"
-    if np.all(x[1] <= 0) and (n > 0 or np.all(x[1] < 0)):
-        return "concave" if n % 2 else "convex"
-    return None
 
 
 def _pow_base(x: Node, c: Node, y: Node) -> Node:
@@ -336,7 +336,7 @@ def _taylor_pow(k: int, series: Series, y: Callable[[int], Node | None]) -> Node
     return None if total is None else total / (x(0) * float(k))  # type: ignore[operator]
 
 
-pow_ = Elementwise(
+pow_: Elementwise = Elementwise(
     name="pow",
     evaluate=np.power,
     partials=(_pow_base, _pow_exponent),

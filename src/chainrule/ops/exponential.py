@@ -10,7 +10,7 @@ from chainrule.core.node import Node
 from chainrule.ops.arithmetic import equal, greater, where
 from chainrule.ops.record import Elementwise
 
-exp = Elementwise(
+exp: Elementwise = Elementwise(
     name="exp",
     evaluate=np.exp,
     partials=(lambda x, y: y,),
@@ -22,7 +22,7 @@ exp = Elementwise(
     exact="exp",
 )
 
-log = Elementwise(
+log: Elementwise = Elementwise(
     name="log",
     evaluate=np.log,
     partials=(lambda x, y: 1 / x,),
@@ -41,7 +41,7 @@ def _sqrt_slope(t: Node | float, x: Node, y: Node) -> Node:
     return where(zero, 0.0, 0.5 * t / where(zero, 1.0, y))
 
 
-sqrt = Elementwise(
+sqrt: Elementwise = Elementwise(
     name="sqrt",
     evaluate=np.sqrt,
     partials=(lambda x, y: _sqrt_slope(1.0, x, y),),
@@ -62,7 +62,7 @@ def _evaluate_sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-sigmoid = Elementwise(
+sigmoid: Elementwise = Elementwise(
     name="sigmoid",
     evaluate=_evaluate_sigmoid,
     partials=(lambda x, y: y * sigmoid(-x),),
@@ -73,7 +73,7 @@ sigmoid = Elementwise(
     exact=lambda mp, x: 1 / (1 + mp.exp(-x)),
 )
 
-tanh = Elementwise(
+tanh: Elementwise = Elementwise(
     name="tanh",
     evaluate=np.tanh,
     partials=(lambda x, y: 1 - y * y,),
@@ -84,7 +84,7 @@ tanh = Elementwise(
     exact="tanh",
 )
 
-relu = Elementwise(
+relu: Elementwise = Elementwise(
     name="relu",
     evaluate=lambda x: np.where(x > 0, x, x * 0),
     partials=(lambda x, y: where(greater(x, 0.0), 0.0 * x + 1.0, 0.0),),

@@ -6,31 +6,14 @@ from typing import Any
 
 from chainrule.core.node import Node, literal
 from chainrule.ops import arithmetic as ar
+from chainrule.ops.record import Elementwise
 
 
-def _bind() -> None:
-    binary = {
-        "add": ar.add,
-        "sub": ar.sub,
-        "mul": ar.mul,
-        "truediv": ar.div,
-        "lt": ar.less,
-        "le": ar.less_equal,
-        "gt": ar.greater,
-        "ge": ar.greater_equal,
-    }
-    for name, primitive in binary.items():
-        setattr(Node, f"__{name}__", _forward(primitive))
-        setattr(Node, f"__r{name}__", _reflected(primitive))
-    Node.__neg__ = lambda self: ar.neg(self)  # type: ignore[method-assign]
-    Node.__pow__ = _pow  # type: ignore[method-assign]
-
-
-def _forward(primitive: Any) -> Any:
+def _forward(primitive: Elementwise) -> Any:
     return lambda self, other: primitive(self, other)
 
 
-def _reflected(primitive: Any) -> Any:
+def _reflected(primitive: Elementwise) -> Any:
     return lambda self, other: primitive(other, self)
 
 
@@ -42,4 +25,8 @@ def _pow(self: Node, exponent: Node | float) -> Node:
     return ar.pow_(self, exponent)
 
 
-_bind()
+for _name, _primitive in {"add": ar.add, "sub": ar.sub, "mul": ar.mul, "truediv": ar.div}.items():
+    setattr(Node, f"__{_name}__", _forward(_primitive))
+    setattr(Node, f"__r{_name}__", _reflected(_primitive))
+Node.__neg__ = lambda self: ar.neg(self)
+Node.__pow__ = _pow

@@ -34,7 +34,7 @@ def shifted(axes: Axes) -> Axes:
     return tuple(a + 1 for a in axes)
 
 
-sum_ = Linear(
+sum_: Linear = Linear(
     name="sum",
     parameters=("axes", "keepdims"),
     evaluate=lambda x, axes, keepdims: np.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype),

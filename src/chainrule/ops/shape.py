@@ -24,7 +24,7 @@ def product(shape: Shape) -> int:
 
 # -- the same elements ---------------------------------------------------------------------------
 
-cast = Linear(
+cast: Linear = Linear(
     name="cast",
     parameters=("dtype",),
     evaluate=lambda x, dtype: x.astype(dtype),
@@ -37,7 +37,7 @@ cast = Linear(
 
 # The same value under a fresh identity: the variable of one particular derivative. Its argument
 # is a unique token, so no two aliases are equal.
-alias = Linear(
+alias: Linear = Linear(
     name="alias",
     parameters=("token",),
     evaluate=lambda x, token: x,
@@ -57,7 +57,7 @@ def _reshape_type(x: ArrayType, shape: Shape) -> ArrayType:
     return array_type(shape, x.dtype)
 
 
-reshape_ = Linear(
+reshape_: Linear = Linear(
     name="reshape",
     parameters=("shape",),
     evaluate=lambda x, shape: np.reshape(x, shape),
@@ -76,7 +76,7 @@ def reshape(x: Node, shape: Shape) -> Node:
     return x if x.shape == shape else reshape_(x, shape=shape)
 
 
-permute_ = Linear(
+permute_: Linear = Linear(
     name="permute",
     parameters=("axes",),
     evaluate=lambda x, axes: np.transpose(x, axes),
@@ -122,7 +122,7 @@ def _batch_broadcast(size: int, batched: Any, sources: Any, shape: Shape) -> Nod
     return broadcast_to(aligned, (size, *shape))
 
 
-broadcast_ = Linear(
+broadcast_: Linear = Linear(
     name="broadcast_to",
     parameters=("shape",),
     evaluate=lambda x, shape: np.broadcast_to(x, shape),
