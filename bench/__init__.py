@@ -1,0 +1,1 @@
+"""Measurements of chainrule beside its peers: ``python -m bench`` (see ``__main__``)."""
