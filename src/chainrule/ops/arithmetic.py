@@ -1,28 +1,39 @@
-"""Arithmetic, powers, comparisons, logic and choice: the elementwise primitives without series."""
+"""Sums, products, quotients and powers; re-exports the choices and comparisons they rest on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.core.errors import DTypeError
-from chainrule.core.node import LITERAL, Node
-from chainrule.core.types import ArrayType, array_type
+from chainrule.core.node import LITERAL, Node, literal
+from chainrule.ops.bounds import Bounds, excludes_zero, flipped, sign_of
+from chainrule.ops.choice import REALS2
+from chainrule.ops.choice import abs_ as abs_
+from chainrule.ops.choice import maximum as maximum
+from chainrule.ops.choice import minimum as minimum
+from chainrule.ops.choice import sign as sign
+from chainrule.ops.choice import where as where
+from chainrule.ops.logic import NUMBERS as NUMBERS
+from chainrule.ops.logic import equal as equal
+from chainrule.ops.logic import greater as greater
+from chainrule.ops.logic import greater_equal as greater_equal
+from chainrule.ops.logic import less as less
+from chainrule.ops.logic import less_equal as less_equal
+from chainrule.ops.logic import logical_and as logical_and
+from chainrule.ops.logic import logical_not as logical_not
+from chainrule.ops.logic import logical_or as logical_or
+from chainrule.ops.logic import logical_xor as logical_xor
+from chainrule.ops.logic import not_equal as not_equal
 from chainrule.ops.record import (
-    BOOL,
     REALS,
-    Case,
     Curvature,
     Elementwise,
     Interval,
-    broadcast_shapes,
 )
-from chainrule.ops.shape import cast
 
-NUMBERS = "fiu"
-REALS2 = (REALS, REALS)
 POSITIVE: Interval = (0.0, np.inf)
 
 Series = Sequence[Callable[[int], Node | None]]
@@ -59,6 +70,7 @@ add: Elementwise = Elementwise(
     latex="{0} + {1}",
     rule="sum rule",
     exact="fadd",
+    tolerance=1.0,
 )
 
 sub: Elementwise = Elementwise(
@@ -73,6 +85,7 @@ sub: Elementwise = Elementwise(
     latex="{0} - {1}",
     rule="difference rule",
     exact="fsub",
+    tolerance=1.0,
 )
 
 neg: Elementwise = Elementwise(
@@ -86,16 +99,8 @@ neg: Elementwise = Elementwise(
     latex="-{0}",
     rule="constant multiple rule",
     exact=lambda mp, x: -x,
+    tolerance=0.0,
 )
-
-
-def _sign_of(interval: tuple[Any, Any]) -> Any:
-    lo, hi = interval
-    if np.all(lo >= 0) and np.all(hi <= 0):
-        return "constant"
-    if np.all(lo >= 0):
-        return "increasing"
-    return "decreasing" if np.all(hi <= 0) else None
 
 
 def _enclose_mul(a: Any, b: Any) -> tuple[Any, Any]:
@@ -111,13 +116,14 @@ mul: Elementwise = Elementwise(
     partials=(lambda a, b, y: b, lambda a, b, y: a),
     dtypes=NUMBERS,
     domain=REALS2,
-    monotone=lambda a, b: (_sign_of(b), _sign_of(a)),
+    monotone=lambda a, b: (sign_of(b), sign_of(a)),
     affine_in=(0, 1),
     enclose=_enclose_mul,
     taylor=lambda k, series, y: convolve(series[0], series[1], k),
     latex=r"{0} \cdot {1}",
     rule="product rule",
     exact="fmul",
+    tolerance=1.0,
 )
 
 
@@ -135,105 +141,31 @@ def _enclose_div(a: Any, b: Any) -> tuple[Any, Any]:
     return np.where(zero_inside, -np.inf, lo), np.where(zero_inside, np.inf, hi)
 
 
+def _div_curvature(a: Bounds, b: Bounds) -> Curvature:
+    """A constant over b bends like a constant times 1/b; a over a constant is `affine_in`."""
+    if not np.all(a[0] == a[1]):
+        return None
+    sign = sign_of(a) if np.all(b[0] > 0) else flipped(sign_of(a)) if np.all(b[1] < 0) else None
+    return {"increasing": "convex", "decreasing": "concave", "constant": "affine"}.get(sign or "")  # type: ignore[return-value]
+
+
 div: Elementwise = Elementwise(
     name="div",
     evaluate=np.divide,
     partials=(lambda a, b, y: 1 / b, lambda a, b, y: -(a / (b * b))),
     scaled=(lambda t, a, b, y: t / b, lambda t, a, b, y: -(t * (y / b))),
     domain=REALS2,
-    monotone=lambda a, b: (_sign_of(b), _flipped(_sign_of(a)) if _excludes_zero(b) else None),
+    monotone=lambda a, b: (sign_of(b), flipped(sign_of(a)) if excludes_zero(b) else None),
+    curvature=_div_curvature,
     affine_in=(0,),
     enclose=_enclose_div,
     taylor=_taylor_div,
     latex=r"\frac{{{0}}}{{{1}}}",
     rule="quotient rule",
     exact="fdiv",
+    tolerance=1.0,
 )
 
-
-def _excludes_zero(interval: tuple[Any, Any]) -> bool:
-    return bool(np.all((interval[0] > 0) | (interval[1] < 0)))
-
-
-def _flipped(monotone: Any) -> Any:
-    return {"increasing": "decreasing", "decreasing": "increasing"}.get(monotone, monotone)
-
-
-# -- choice ------------------------------------------------------------------------------------
-
-
-def _where_type(condition: ArrayType, a: ArrayType, b: ArrayType) -> ArrayType:
-    if condition.dtype is not BOOL:
-        raise DTypeError(f"where: the condition must be boolean, not {condition.dtype.name}")
-    if a.dtype is not b.dtype:
-        raise DTypeError(f"where: branches have dtypes {a.dtype.name} and {b.dtype.name}")
-    return array_type(broadcast_shapes("where", (condition, a, b)), a.dtype)
-
-
-def _where_cases(rng: np.random.Generator) -> Iterator[Case]:
-    for shapes in (((), (), ()), ((2, 3), (2, 3), (2, 3)), ((3,), (2, 1), ())):
-        condition = np.asarray(rng.integers(0, 2, shapes[0])).astype(bool)
-        yield Case((condition, *(np.asarray(rng.normal(size=shape)) for shape in shapes[1:])))
-
-
-where: Elementwise = Elementwise(
-    name="where",
-    evaluate=np.where,
-    infer=_where_type,
-    partials=(
-        None,
-        lambda c, a, b, y: cast(c, dtype=y.dtype),
-        lambda c, a, b, y: cast(logical_not(c), dtype=y.dtype),
-    ),
-    scaled=(None, lambda t, c, a, b, y: where(c, t, 0.0), lambda t, c, a, b, y: where(c, 0.0, t)),
-    domain=(REALS, REALS, REALS),
-    monotone=(None, "increasing", "increasing"),
-    affine_in=(1, 2),
-    cases=_where_cases,
-    rule="piecewise rule",
-)
-
-
-def _tied(a: Node, b: Node, y: Node) -> Node:
-    one = a * 0.0 + 1.0
-    return where(greater(a, b), one, where(equal(a, b), 0.5 * one, 0.0 * one))
-
-
-def _tied_scaled(t: Node, a: Node, b: Node, y: Node) -> Node:
-    return where(greater(a, b), t, where(equal(a, b), 0.5 * t, 0.0))
-
-
-TIE = "at a tie each side receives half of the derivative"
-
-maximum: Elementwise = Elementwise(
-    name="maximum",
-    evaluate=np.maximum,
-    partials=(_tied, lambda a, b, y: _tied(b, a, y)),
-    scaled=(_tied_scaled, lambda t, a, b, y: _tied_scaled(t, b, a, y)),
-    dtypes=NUMBERS,
-    domain=REALS2,
-    monotone=("increasing", "increasing"),
-    curvature="convex",
-    convention=TIE,
-    latex=r"\max({0}, {1})",
-    rule="maximum rule",
-    exact=lambda mp, a, b: max(a, b),
-)
-
-minimum: Elementwise = Elementwise(
-    name="minimum",
-    evaluate=np.minimum,
-    partials=(lambda a, b, y: _tied(b, a, y), _tied),
-    scaled=(lambda t, a, b, y: _tied_scaled(t, b, a, y), _tied_scaled),
-    dtypes=NUMBERS,
-    domain=REALS2,
-    monotone=("increasing", "increasing"),
-    curvature="concave",
-    convention=TIE,
-    latex=r"\min({0}, {1})",
-    rule="minimum rule",
-    exact=lambda mp, a, b: min(a, b),
-)
 
 # -- powers ------------------------------------------------------------------------------------
 
@@ -275,11 +207,15 @@ def _power_curvature(x: Any, n: int) -> Curvature:
     return None
 
 
+def _power_slope(x: Node, y: Node, n: int) -> Node:
+    return literal(0.0, x.dtype) if n == 0 else n * power(x, n - 1)
+
+
 integer_pow: Elementwise = Elementwise(
     name="integer_pow",
     parameters=("n",),
     evaluate=_evaluate_integer_pow,
-    partials=(lambda x, y, n: 0.0 * x if n == 0 else n * power(x, n - 1),),
+    partials=(_power_slope,),
     dtypes=NUMBERS,
     monotone=lambda x, n: (_power_monotone(x, n),),
     curvature=_power_curvature,
@@ -295,26 +231,24 @@ def _power_monotone(x: Any, n: int) -> Any:
     if n == 0:
         return "constant"
     if n % 2:
-        return "increasing" if n > 0 else ("decreasing" if _excludes_zero(x) else None)
-    sign = _sign_of(x)
-    return sign if n > 0 else _flipped(sign)
+        return "increasing" if n > 0 else ("decreasing" if excludes_zero(x) else None)
+    sign = sign_of(x)
+    return sign if n > 0 else flipped(sign)
 
 
 def _pow_base(x: Node, c: Node, y: Node) -> Node:
+    zero = equal(x, 0.0)
     if c.primitive is LITERAL:
         if c.value == 0:
-            return 0.0 * x
-        slope = c * pow_(x, c - 1) if c.value != 2 else c * x
-        return where(equal(x, 0.0), 0.0, slope) if 0 < c.value < 1 else slope
+            return literal(0.0, x.dtype)
+        below = literal(c.value - 1, x.dtype)
+        if not 0 < c.value < 1:
+            return c * (x if c.value == 2 else pow_(x, below))
+        return where(zero, 0.0, c * pow_(where(zero, 1.0, x), below))
     # no 0·∞ where c = 0, and a finite convention where 0 < c < 1 meets x = 0
-    flat = logical_or(equal(c, 0.0), logical_and(equal(x, 0.0), less(abs_one(c), 0.5)))
+    flat = logical_or(equal(c, 0.0), logical_and(zero, less(abs_(c - 0.5), 0.5)))
     exponent = where(flat, 1.0, c)
     return where(flat, 0.0, exponent * pow_(x, exponent - 1))
-
-
-def abs_one(c: Node) -> Node:
-    """|c − ½|, which is below ½ exactly for 0 < c < 1."""
-    return maximum(c - 0.5, 0.5 - c)
 
 
 def _pow_exponent(x: Node, c: Node, y: Node) -> Node:
@@ -342,7 +276,7 @@ pow_: Elementwise = Elementwise(
     partials=(_pow_base, _pow_exponent),
     domain=((0.0, np.inf), REALS),
     range=(0.0, np.inf),
-    monotone=lambda x, c: (_sign_of(c), _sign_of((x[0] - 1, x[1] - 1))),
+    monotone=lambda x, c: (sign_of(c), sign_of((x[0] - 1, x[1] - 1))),
     taylor=_taylor_pow,
     taylor_constant=(1,),
     convention="0**c has derivative 0 for 0 <= c < 1, and 0**c does not depend on c",
@@ -351,46 +285,3 @@ pow_: Elementwise = Elementwise(
     exact="power",
     tolerance=8.0,
 )
-
-# -- comparisons and logic ---------------------------------------------------------------------
-
-
-def _comparison(name: str, evaluate: Any, latex: str) -> Elementwise:
-    return Elementwise(
-        name=name,
-        evaluate=evaluate,
-        partials=None,
-        dtypes=NUMBERS + "b",
-        result="bool",
-        domain=REALS2,
-        monotone=(None, None),
-        latex=f"{{0}} {latex} {{1}}",
-        rule="piecewise constant",
-    )
-
-
-equal = _comparison("equal", np.equal, "=")
-not_equal = _comparison("not_equal", np.not_equal, r"\ne")
-less = _comparison("less", np.less, "<")
-less_equal = _comparison("less_equal", np.less_equal, r"\le")
-greater = _comparison("greater", np.greater, ">")
-greater_equal = _comparison("greater_equal", np.greater_equal, r"\ge")
-
-
-def _logic(name: str, evaluate: Any, latex: str, arity: int = 2, dtypes: str = "b") -> Elementwise:
-    return Elementwise(
-        name=name,
-        evaluate=evaluate,
-        partials=None,
-        dtypes=dtypes,
-        domain=(REALS,) * arity,
-        monotone=(None,) * arity,
-        latex=latex,
-        rule="piecewise constant",
-    )
-
-
-logical_and = _logic("logical_and", np.logical_and, r"{0} \land {1}")
-logical_or = _logic("logical_or", np.logical_or, r"{0} \lor {1}")
-logical_xor = _logic("logical_xor", np.logical_xor, r"{0} \oplus {1}")
-logical_not = _logic("logical_not", np.logical_not, r"\lnot {0}", arity=1)
