@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chainrule.core.errors import ShapeError, TraceError
-from chainrule.core.node import INPUT, LITERAL, Node, apply, topological
+from chainrule.core.node import INPUT, LITERAL, Node, apply, input_node, topological
 from chainrule.core.source import SourceLine
+from chainrule.core.types import ArrayType
 
-__all__ = ["Graph", "replace"]
+__all__ = ["Graph", "close", "replace"]
 
 Notes = Mapping[Node, frozenset[SourceLine]]
 
@@ -27,7 +28,7 @@ class Graph:
         TraceError: if ``outputs`` depend on an input leaf that is not among ``inputs``.
     """
 
-    __slots__ = ("inputs", "names", "nodes", "notes", "outputs")
+    __slots__ = ("_plan", "inputs", "names", "nodes", "notes", "outputs")
 
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
@@ -47,6 +48,7 @@ class Graph:
         self.names = tuple(names) if names is not None else _default_names(len(self.inputs))
         self.notes = {} if notes is None else notes
         self.nodes = tuple(topological(self.outputs, stop=self.inputs))
+        self._plan: _Plan | None = None
         known = frozenset(self.inputs)
         if len(known) != len(self.inputs):
             raise TraceError("a graph lists each of its inputs once")
@@ -75,6 +77,18 @@ class Graph:
             if hole.type is not argument.type:
                 raise ShapeError(f"a graph input of type {hole.type} was given {argument.type}")
         return replace(self.outputs, dict(zip(self.inputs, arguments, strict=True)))
+
+    def evaluate(self, values: Sequence[Any]) -> list[Any]:
+        """The values of the outputs, by the reference evaluation of each primitive.
+
+        A value is dropped after its last use.
+
+        Args:
+            values: NumPy arrays or scalars for the inputs.
+        """
+        if self._plan is None:
+            self._plan = _Plan(self)
+        return self._plan.run(values)
 
     def __repr__(self) -> str:
         return f"Graph({len(self.inputs)} inputs, {len(self.nodes)} nodes)"
@@ -105,6 +119,72 @@ class Graph:
             lines.append(line)
         lines.append(f"outputs {', '.join(labels[node] for node in self.outputs)}")
         return "\n".join(lines)
+
+
+class _Plan:
+    """A graph as a straight line of calls on numbered slots."""
+
+    __slots__ = ("constants", "inputs", "lines", "outputs", "size")
+
+    def __init__(self, graph: Graph) -> None:
+        slot = {node: index for index, node in enumerate((*graph.inputs, *graph.nodes))}
+        self.size = len(graph.inputs) + len(graph.nodes)
+        self.inputs = [slot[node] for node in graph.inputs]
+        self.outputs = [slot[node] for node in graph.outputs]
+        known = frozenset(graph.inputs)
+        calls = [node for node in graph.nodes if node.sources and node not in known]
+        self.constants = [(slot[n], n.value) for n in graph.nodes if not n.sources and n not in known]
+        last: dict[int, int] = {}
+        for line, node in enumerate(calls):
+            for source in node.sources:
+                last[slot[source]] = line
+        kept = {*self.outputs, *(index for index, _ in self.constants)}
+        drops: list[list[int]] = [[] for _ in calls]
+        for index, line in last.items():
+            if index not in kept:
+                drops[line].append(index)
+        self.lines = [
+            (n.primitive.evaluate, [slot[s] for s in n.sources], n.argument, slot[n], drop)
+            for n, drop in zip(calls, drops, strict=True)
+        ]
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        slots: list[Any] = [None] * self.size
+        for index, value in self.constants:
+            slots[index] = value
+        for index, value in zip(self.inputs, values, strict=True):
+            slots[index] = value
+        for evaluate, sources, argument, target, drop in self.lines:
+            slots[target] = evaluate(*[slots[source] for source in sources], *argument)
+            for index in drop:
+                slots[index] = None
+        return [slots[index] for index in self.outputs]
+
+
+def close(inputs: Sequence[Node], outputs: Sequence[Node]) -> tuple[Graph, tuple[Node, ...]]:
+    """A graph from ``inputs`` to ``outputs``, and the nodes from outside that it captures.
+
+    Captured are the tracked or traced nodes on which ``outputs`` depend other than through
+    ``inputs``; they become further inputs, after the given ones.
+    """
+    inner = set(inputs)
+    order = topological(outputs, stop=inputs)
+    for node in order:
+        if any(source in inner for source in node.sources):
+            inner.add(node)
+    used = [source for node in order if node in inner and node.sources for source in node.sources]
+    captured: dict[Node, Node] = {}
+    for node in (*used, *outputs):
+        if node not in inner and node not in captured and (node.tracked or node.value is None):
+            captured[node] = _hole(node)
+    closed = replace(outputs, {**{node: node for node in inputs}, **captured})
+    return Graph((*inputs, *captured.values()), closed), tuple(captured)
+
+
+def _hole(node: Node) -> Node:
+    if not isinstance(node.type, ArrayType):
+        raise TraceError(f"a tuple of type {node.type!r} cannot be captured")
+    return input_node(node.type)
 
 
 def _default_names(count: int) -> tuple[str, ...]:

@@ -23,10 +23,10 @@ Conventions: ``t`` is a tangent or a cotangent, ``y`` is the primitive's own res
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -47,6 +47,7 @@ __all__ = [
     "Partial",
     "Primitive",
     "Projection",
+    "Readings",
     "Reduction",
     "Selection",
     "Smooth",
@@ -282,6 +283,7 @@ class Selection(Primitive):
     choose: Callable[..., Node]
     pick: Callable[..., Node]
     batch: Batch
+    monotone: Monotone = None
     convention: str = ""
 
 
@@ -300,11 +302,13 @@ class Smooth(Primitive):
         jvp: ``jvp(tangents, sources, y, *argument)``; a tangent is None where it is zero.
         vjp: ``vjp(ct, needed, sources, y, *argument)``: a tuple with one cotangent for each
             source, None where ``needed`` is false.
+        taylor: ``taylor(k, series, y, *argument)`` as for `Elementwise`, or None.
     """
 
     jvp: Callable[..., Node]
     vjp: Callable[..., tuple[Node | None, ...]]
     batch: Batch
+    taylor: Callable[..., Node | None] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -312,24 +316,43 @@ class Projection(Primitive):
     """One item of a tuple: the argument is its index."""
 
 
+class Readings(Protocol):
+    """The readings that a `Call` recurses with; `rules.readings` provides them."""
+
+    def push(
+        self, outputs: Sequence[Node], tangents: Mapping[Node, Node]
+    ) -> list[Node | None]: ...
+
+    def pull(
+        self,
+        outputs: Sequence[Node],
+        cotangents: Sequence[Node | None],
+        variables: Sequence[Node],
+    ) -> list[Node | None]: ...
+
+    def batch(
+        self, outputs: Sequence[Node], inputs: Mapping[Node, Node], size: int
+    ) -> list[tuple[Node, bool]]: ...
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Call(Primitive):
     """Carries Graphs in its argument; its result is a tuple, taken apart by a `Projection`.
 
-    Its rules are handed the reading that they recurse with as their first argument.
+    Its rules recurse into the graphs with the `Readings` that are their first argument.
 
     Attributes:
-        jvp: ``jvp(push, tangents, sources, y, *argument)``: a list with the tangent of each
-            result, or None; ``push`` is `rules.jvp.push`.
-        vjp: ``vjp(pull, cts, needed, sources, y, *argument)``: a tuple with the cotangent of each
-            source, or None; ``cts`` has one entry for each result; ``pull`` is `rules.vjp.pull`.
-        batch: ``batch(over, size, batched, sources, *argument)``: a list of pairs (node, whether
-            it is batched), one for each result; ``over`` is `rules.batch.batch`.
+        jvp: ``jvp(read, tangents, sources, *argument)``: a list with the tangent of each result,
+            or None.
+        vjp: ``vjp(read, cts, needed, sources, *argument)``: a list with the cotangent of each
+            source, or None; ``cts`` has one entry for each result.
+        batch: ``batch(read, size, batched, sources, *argument)``: a list of pairs (node, whether
+            it is batched), one for each result.
         reverse: whether it has a reverse-mode derivative.
     """
 
     jvp: Callable[..., Sequence[Node | None]]
-    vjp: Callable[..., tuple[Node | None, ...]]
+    vjp: Callable[..., Sequence[Node | None]]
     batch: Callable[..., Sequence[tuple[Node, bool]]]
     reverse: bool = True
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chainrule.ops import arithmetic, exponential, reduce, shape
+from chainrule.ops import arithmetic, branch, control, cumulative, exponential, reduce, shape
 from chainrule.ops.record import Primitive
 
-FAMILIES = (arithmetic, exponential, shape, reduce)
+FAMILIES = (arithmetic, branch, control, exponential, shape, reduce, cumulative)
 
 
 def _collect() -> Mapping[str, Primitive]:

@@ -105,25 +105,20 @@ def _linear(node: Node, sources: Sequence[Bounds]) -> Bounds:
     if not primitive.nonnegative:
         raise DomainError(f"{primitive.name} has no interval extension")
     linear = range(len(sources)) if primitive.linear_in is None else primitive.linear_in
-    ends = []
-    for side in (0, 1):
-        values = [
-            bounds[side] if index in linear else source.value
-            for index, (bounds, source) in enumerate(zip(sources, node.sources, strict=True))
-        ]
-        if any(value is None for value in values):
-            raise DomainError(f"{primitive.name}: bounds need known indices")
-        ends.append(primitive.evaluate(*values, *node.argument))
-    slack = _summation_slack(node, [np.maximum(np.abs(b[0]), np.abs(b[1])) for b in sources])
-    return ends[0] - slack, ends[1] + slack
+    indices = {i: source.value for i, source in enumerate(node.sources) if i not in linear}
+    if any(value is None for value in indices.values()):
+        raise DomainError(f"{primitive.name}: bounds need known indices")
 
+    def apply(values: Sequence[Any]) -> Any:
+        at = [indices.get(i, value) for i, value in enumerate(values)]
+        return primitive.evaluate(*at, *node.argument)
 
-def _summation_slack(node: Node, magnitudes: Sequence[np.ndarray]) -> Any:
-    """A bound on the rounding of sums inside a linear map: n ε Σ|x| over the whole array."""
-    terms = max(m.size for m in magnitudes)
-    if node.type.size >= terms:  # nothing is summed
-        return 0.0
-    return terms * np.finfo(np.float64).eps * float(sum(np.sum(m) for m in magnitudes))
+    lo, hi = (apply([bounds[side] for bounds in sources]) for side in (0, 1))
+    # A sum of n terms is off by at most (n - 1) ε Σ|terms|; the map of ones counts the terms.
+    terms = apply([np.ones_like(bounds[0]) for bounds in sources])
+    sizes = apply([np.maximum(np.abs(bounds[0]), np.abs(bounds[1])) for bounds in sources])
+    slack = np.where(terms > 1, np.finfo(np.float64).eps * (terms - 1) * sizes, 0.0)
+    return lo - slack, hi + slack
 
 
 def _bilinear(node: Node, sources: Sequence[Bounds]) -> Bounds:
@@ -155,9 +150,18 @@ def _reduction(node: Node, sources: Sequence[Bounds]) -> Bounds:
     return primitive.evaluate(lo, *node.argument), primitive.evaluate(hi, *node.argument)
 
 
+def _selection(node: Node, sources: Sequence[Bounds]) -> Bounds:
+    primitive = node.primitive
+    if primitive.monotone != "increasing":
+        raise DomainError(f"{primitive.name} has no interval extension")
+    ((lo, hi),) = sources
+    return primitive.evaluate(lo, *node.argument), primitive.evaluate(hi, *node.argument)
+
+
 _ENCLOSE: dict[type[kinds.Primitive], Callable[[Node, Sequence[Bounds]], Bounds]] = {
     kinds.Elementwise: _elementwise,
     kinds.Linear: _linear,
     kinds.Bilinear: _bilinear,
     kinds.Reduction: _reduction,
+    kinds.Selection: _selection,
 }

@@ -202,6 +202,14 @@ def _selection(expansion: _Expansion, node: Node, k: int) -> Node | None:
     return node.primitive.pick(xk, indices, *node.argument)  # type: ignore[no-any-return]
 
 
+def _smooth(expansion: _Expansion, node: Node, k: int) -> Node | None:
+    primitive = node.primitive
+    if primitive.taylor is None:
+        raise GradientError(f"taylor has no rule for {primitive.name}; use derivative(f, n=…)")
+    sources = [_getter(expansion, source) for source in node.sources]
+    return primitive.taylor(k, sources, _getter(expansion, node), *node.argument)  # type: ignore[no-any-return]
+
+
 def _parameters(node: Node) -> dict[str, Any]:
     return dict(zip(node.primitive.parameters, node.argument, strict=True))
 
@@ -212,4 +220,5 @@ _NEXT: dict[type[kinds.Primitive], Callable[[_Expansion, Node, int], Node | None
     kinds.Bilinear: _bilinear,
     kinds.Reduction: _reduction,
     kinds.Selection: _selection,
+    kinds.Smooth: _smooth,
 }

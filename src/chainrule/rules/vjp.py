@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import GradientError
-from chainrule.core.node import Node, topological
+from chainrule.core.node import Node, input_node, topological
 from chainrule.ops import record as kinds
 from chainrule.ops.reduce import spread
 from chainrule.ops.shape import reshape, unbroadcast
@@ -202,10 +202,9 @@ def _selection(
     argument: tuple[Any, ...],
 ) -> list[Node | None]:
     (x,) = sources
-    indices = primitive.choose(x, *argument)
-    picked = primitive.pick(x, indices, *argument)
-    contributions = _linear(picked.primitive, ct, [True, False], (x, indices), y, picked.argument)
-    return contributions[:1]
+    hole = input_node(x.type)  # picking is linear: its transpose does not depend on what is there
+    picked = primitive.pick(hole, primitive.choose(x, *argument), *argument)
+    return pull([picked], [ct], [hole], record=True)
 
 
 def _discrete(*_: Any) -> list[Node | None]:
@@ -230,13 +229,19 @@ def _call(
     sources: tuple[Node, ...],
     y: Node,
     argument: tuple[Any, ...],
-) -> Cotangents:
+) -> Sequence[Node | None]:
     if not primitive.reverse:
         raise GradientError(
             f"{primitive.name} has no reverse-mode derivative: the number of its steps is only "
             "known when it runs. Use forward mode (jvp), or scan with a fixed number of steps."
         )
-    return primitive.vjp(pull, cts, needed, sources, y, *argument)
+    return primitive.vjp(_readings(), cts, needed, sources, *argument)
+
+
+def _readings() -> kinds.Readings:
+    from chainrule.rules.readings import READINGS  # the readings know each other
+
+    return READINGS
 
 
 _PULL: dict[type[kinds.Primitive], Callable[..., Any]] = {

@@ -1,0 +1,36 @@
+"""Derivatives of Python functions, vectorisation and series.
+
+Each follows one pattern (see `linearize`): put fresh variables in place of the arguments, run the
+function, and read the graph that it left behind.
+"""
+
+from chainrule.calculus.check import GradientCheck, check_gradient
+from chainrule.calculus.first import (
+    derivative,
+    directional_derivative,
+    grad,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+from chainrule.calculus.matrices import Jacobian, hessian, hvp, jacobian
+from chainrule.calculus.series import TaylorPolynomial, taylor
+from chainrule.calculus.vectorize import vmap
+
+__all__ = [
+    "GradientCheck",
+    "Jacobian",
+    "TaylorPolynomial",
+    "check_gradient",
+    "derivative",
+    "directional_derivative",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "taylor",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -1,0 +1,160 @@
+"""Tracing: running a function once on typed holes to get its graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.core.errors import ShapeError, TreeError
+from chainrule.core.graph import Graph, close
+from chainrule.core.node import Node, apply, input_node, topological
+from chainrule.core.source import SourceLine
+from chainrule.core.tree import Tree, flatten
+from chainrule.core.types import ArrayType
+from chainrule.ops.shape import alias
+from chainrule.tensor import Tensor, as_node, mode
+
+__all__ = ["Program", "trace"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A traced function: a closed graph and the pytrees around it.
+
+    Attributes:
+        graph: the graph; ``print(program)`` shows it.
+        arguments: the structure of the arguments.
+        result: the structure of the result.
+    """
+
+    graph: Graph
+    arguments: Tree
+    result: Tree
+
+    def __call__(self, *args: Any) -> Any:
+        """Evaluate on arguments of the traced structure, shapes and dtypes."""
+        leaves, structure = flatten(args)
+        if structure != self.arguments:
+            raise TreeError(f"traced for arguments {self.arguments}, called with {structure}")
+        nodes = [as_node(x, hole.dtype) for x, hole in zip(leaves, self.graph.inputs, strict=True)]
+        for node, hole, name in zip(nodes, self.graph.inputs, self.graph.names, strict=True):
+            if node.shape != hole.shape:
+                raise ShapeError(
+                    f"{name} was traced with shape {hole.shape}, it is now {node.shape}; "
+                    "trace the function again for new shapes"
+                )
+        return self.result.build(map(Tensor, self.graph(*nodes)))
+
+    def __str__(self) -> str:
+        return str(self.graph)
+
+
+def trace(f: Callable[..., Any], *args: Any) -> Program:
+    """The graph of ``f`` for arguments of these types; the values of ``args`` are not used.
+
+    Args:
+        f: a function of pytrees. It runs once, on tensors without a value.
+        args: examples of its arguments (only structure, shapes and dtypes matter).
+
+    Raises:
+        TraceError: where ``f`` asks for a value (``if``, ``float()``, ``numpy()``).
+
+    >>> import chainrule as cr
+    >>> print(cr.trace(lambda x, w: cr.sin(w * x), 1.0, 2.0))
+    inputs  x: float64[], w: float64[]
+    %1 = mul(w, x): float64[]
+    %2 = sin(%1): float64[]
+    outputs %2
+    """
+    leaves, structure = flatten(args)
+    holes = [input_node(as_node(leaf).type) for leaf in leaves]
+    notes: dict[Node, set[SourceLine]] = {}
+    with mode(grad=True, notes=notes):
+        returned = f(*structure.build(map(Tensor, holes)))
+    results, result = flatten(returned)
+    outputs, moved = without_aliases([as_node(leaf) for leaf in results])
+    lines: dict[Node, frozenset[SourceLine]] = {}
+    for node, found in notes.items():
+        node = moved.get(node, node)
+        lines[node] = lines.get(node, frozenset()) | found
+    graph = Graph(holes, outputs, _names(f, args, structure), lines)
+    return Program(graph, structure, result)
+
+
+def without_aliases(outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, Node]]:
+    """``outputs`` rebuilt without the aliases that derivatives left, which have served."""
+    done: dict[Node, Node] = {}
+    for node in topological(outputs):
+        sources = tuple([done[source] for source in node.sources])
+        if node.primitive is alias:
+            (done[node],) = sources
+        elif sources == node.sources:
+            done[node] = node
+        else:
+            done[node] = apply(node.primitive, sources, node.argument)
+    return [done[output] for output in outputs], done
+
+
+def _names(f: Callable[..., Any], args: Sequence[Any], structure: Tree) -> list[str]:
+    """A name for each leaf: the parameter's own, and the path inside it."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    known = [p.name for p in parameters if p.kind in positional]
+    names: list[str] = []
+    for index, tree in enumerate(structure.children):
+        prefix = known[index] if index < len(known) else f"x{index}"
+        names += _leaf_names(prefix, tree)
+    return names
+
+
+def _leaf_names(prefix: str, tree: Tree) -> list[str]:
+    if tree.kind is None:
+        return [prefix]
+    return [
+        found
+        for name, child in zip(tree.names, tree.children, strict=True)
+        for found in _leaf_names(f"{prefix}.{name}", child)
+    ]
+
+
+@dataclass(frozen=True)
+class Closure:
+    """A function traced as part of another program: what it captured comes as further inputs."""
+
+    graph: Graph
+    captured: tuple[Node, ...]
+    result: Tree
+
+
+def trace_closure(f: Callable[..., Any], structure: Tree, types: Sequence[ArrayType]) -> Closure:
+    """Trace ``f(*structure)`` on holes of ``types``; tensors from outside are captured."""
+    holes = [input_node(type) for type in types]
+    with mode(grad=True):
+        returned = f(*structure.build(map(Tensor, holes)))
+    results, result = flatten(returned)
+    graph, captured = close(holes, [as_node(leaf) for leaf in results])
+    return Closure(graph, captured, result)
+
+
+def with_captured(closures: Sequence[Closure], arity: int) -> tuple[list[Graph], tuple[Node, ...]]:
+    """Graphs that take the same inputs: (all captured nodes, own inputs).
+
+    Args:
+        closures: functions of ``arity`` own inputs.
+        arity: how many inputs each function has of its own.
+    """
+    shared: dict[Node, None] = {}
+    for closure in closures:
+        shared.update(dict.fromkeys(closure.captured))
+    graphs = []
+    for closure in closures:
+        own, holes = closure.graph.inputs[:arity], closure.graph.inputs[arity:]
+        by_node = dict(zip(closure.captured, holes, strict=True))
+        front = [by_node.get(node) or input_node(node.type) for node in shared]
+        graphs.append(Graph((*front, *own), closure.graph.outputs))
+    return graphs, tuple(shared)
