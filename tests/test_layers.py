@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import chainrule
-
-ROOT = Path(chainrule.__file__).parent
+ROOT = Path(__file__).parent.parent / "src" / "chainrule"
 LAYERS = {
     "_version": 0,
     "core": 0,
@@ -19,6 +17,7 @@ LAYERS = {
     "rules": 2,
     "rewrite": 2,
     "lower": 3,
+    "calculus": 4,
     "functions": 4,
     "nn": 5,
     "optim": 5,
