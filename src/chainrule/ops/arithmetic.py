@@ -134,7 +134,7 @@ def _taylor_div(k: int, series: Series, y: Callable[[int], Node | None]) -> Node
     return None if top is None else top / b(0)
 
 
-def _enclose_div(a: Any, b: Any) -> tuple[Any, Any]:
+def enclose_div(a: Any, b: Any) -> tuple[Any, Any]:
     zero_inside = (b[0] <= 0) & (b[1] >= 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         lo, hi = _enclose_mul(a, (1.0 / b[1], 1.0 / b[0]))
@@ -158,7 +158,7 @@ div: Elementwise = Elementwise(
     monotone=lambda a, b: (sign_of(b), flipped(sign_of(a)) if excludes_zero(b) else None),
     curvature=_div_curvature,
     affine_in=(0,),
-    enclose=_enclose_div,
+    enclose=enclose_div,
     taylor=_taylor_div,
     latex=r"\frac{{{0}}}{{{1}}}",
     rule="quotient rule",

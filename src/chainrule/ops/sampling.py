@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -51,3 +51,13 @@ def _draw(
     for kink in primitive.kinks:
         x = np.where(np.abs(x - kink) < MARGIN, kink + MARGIN * 2, x)
     return np.asarray(x)
+
+
+def between(*intervals: Interval) -> Callable[[np.random.Generator], Iterator[Case]]:
+    """A sampler: uniform numbers, for each source from its interval, in the usual shapes."""
+
+    def cases(rng: np.random.Generator) -> Iterator[Case]:
+        for shape in SHAPES:
+            yield Case(tuple(np.asarray(rng.uniform(lo, hi, shape)) for lo, hi in intervals))
+
+    return cases

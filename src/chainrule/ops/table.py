@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chainrule.ops import arithmetic, branch, control, cumulative, exponential, reduce, shape
+from chainrule.ops import (
+    arithmetic,
+    branch,
+    control,
+    cumulative,
+    exponential,
+    logic,
+    reduce,
+    rounding,
+    shape,
+    trigonometric,
+)
 from chainrule.ops.record import Primitive
 
-FAMILIES = (arithmetic, branch, control, exponential, shape, reduce, cumulative)
+FAMILIES = (
+    arithmetic,
+    branch,
+    control,
+    exponential,
+    rounding,
+    trigonometric,
+    logic,
+    shape,
+    reduce,
+    cumulative,
+)
 
 
 def _collect() -> Mapping[str, Primitive]:
