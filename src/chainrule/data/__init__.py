@@ -1,0 +1,6 @@
+"""Data: arrays of examples, batches, and the data sets that come with the package."""
+
+from chainrule.data.dataset import Dataset, as_dataset, batches
+from chainrule.data.digits import load_digits
+
+__all__ = ["Dataset", "as_dataset", "batches", "load_digits"]

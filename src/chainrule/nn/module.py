@@ -1,0 +1,319 @@
+"""Modules: networks as pytrees whose leaves are tensors.
+
+A module is an ordinary object. Its attributes that are tensors, modules, or lists, tuples and
+dicts with such inside are its children; everything else (sizes, functions, flags) is static and
+belongs to the structure. So a module can be given to `cr.grad`, `cr.vmap` or an optimizer as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self, dataclass_transform
+
+import numpy as np
+
+from chainrule.core import tree
+from chainrule.core.errors import TreeError
+from chainrule.tensor import Tensor, tensor
+
+__all__ = ["Module", "observe"]
+
+
+@dataclass_transform(eq_default=False)
+class Module:
+    """Base class of layers and networks: write ``__init__`` (or annotate fields) and ``__call__``.
+
+    A subclass without an ``__init__`` of its own gets that of a dataclass from its annotations.
+    Tensors with ``requires_grad=True`` are parameters; other tensors are buffers.
+
+    >>> import chainrule as cr
+    >>> class Line(cr.nn.Module):
+    ...     slope: cr.Tensor
+    ...     offset: cr.Tensor
+    ...
+    ...     def __call__(self, x):
+    ...         return self.slope * x + self.offset
+    >>> model = Line(cr.tensor(2.0, requires_grad=True), cr.tensor(1.0, requires_grad=True))
+    >>> model(3.0).item()
+    7.0
+    >>> sorted(model.parameters())
+    ['offset', 'slope']
+    """
+
+    training: bool = True
+    """Whether the module behaves as in training (dropout drops); set by `train` and `eval`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = inspect.get_annotations(cls)
+        base = cls.__mro__[1]
+        plain = base.__init__ is object.__init__ or "__dataclass_fields__" in vars(base)
+        if own and plain and "__init__" not in vars(cls):
+            dataclasses.dataclass(cls, eq=False, repr=False)  # type: ignore[call-overload]
+        if "__call__" in vars(cls):
+            cls.__call__ = _observed(vars(cls)["__call__"])  # type: ignore[operator]
+        tree.register(cls, _take_apart, functools.partial(_put_together, cls))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The output of the network; every subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} has no __call__: say what it computes")
+
+    # -- tensors by path ---------------------------------------------------------------------------
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The tensors to be trained by their paths, such as ``"layers.0.weight"``.
+
+        A tensor that stands in several places is listed once, under its first path.
+        """
+        found: dict[int, tuple[str, Tensor]] = {}
+        for path, leaf in tree.paths(self):
+            if leaf.requires_grad:
+                found.setdefault(id(leaf), (path, leaf))
+        return dict(found.values())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every tensor by its path, parameters and buffers."""
+        return dict(tree.paths(self))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Self:
+        """Give the tensors the values in ``state``; nothing changes if anything does not fit.
+
+        Args:
+            state: an array or tensor for each path of `state_dict`, of the same shape.
+
+        Raises:
+            TreeError: if paths are missing or unknown, or a shape differs; all are listed.
+        """
+        own = self.state_dict()
+        new = {path: np.asarray(value) for path, value in state.items()}
+        differences = [f"{path}: missing, expected {own[path].shape}" for path in own.keys() - new]
+        differences += [f"{path}: not in the model" for path in new.keys() - own]
+        differences += [
+            f"{path}: shape {new[path].shape}, expected {own[path].shape}"
+            for path in own.keys() & new
+            if new[path].shape != own[path].shape
+        ]
+        if differences:
+            listed = "\n  ".join(sorted(differences))
+            raise TreeError(f"the values do not fit this model:\n  {listed}")
+        for path, value in new.items():
+            own[path].assign_(value)
+        return self
+
+    def replace(self, tensors: Mapping[str, Tensor]) -> Self:
+        """A copy with other tensors at some paths of `parameters`; this module stays as it is.
+
+        Raises:
+            TreeError: if a path is not that of a tensor of this module.
+
+        >>> import chainrule as cr
+        >>> layer = cr.nn.Linear(2, 1, key=cr.random.key(0))
+        >>> layer.replace({"bias": cr.tensor([5.0])}).bias
+        tensor([5.])
+        """
+        own = self.state_dict()
+        unknown = tensors.keys() - own.keys()
+        if unknown:
+            raise TreeError(
+                f"{type(self).__name__} has no tensor at {', '.join(sorted(unknown))}; "
+                f"its paths are {', '.join(own)}"
+            )
+        # by identity, so that a tensor that is used in two places stays one
+        new = {id(own[path]): value for path, value in tensors.items()}
+        leaves, structure = tree.flatten(self)
+        replaced: Self = structure.build(new.get(id(leaf), leaf) for leaf in leaves)
+        return replaced
+
+    def modules(self) -> Iterator[tuple[str, Module]]:
+        """This module (path "") and all inside it, outer before inner, with their paths."""
+        yield from _modules(self, "")
+
+    # -- mode --------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Set this module and all inside it to behave as in training; returns the module."""
+        for _, module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set this module and all inside it to behave as in use; returns the module."""
+        return self.train(False)
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of the representation; by default the static attributes."""
+        hidden = ("training",)
+        return ", ".join(
+            f"{name}={getattr(value, '__name__', None) or repr(value)}"
+            for name, value in vars(self).items()
+            if name not in hidden and not name.startswith("_") and not _holds(value)
+        )
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, value in vars(self).items():
+            if not _holds(value):
+                continue
+            if isinstance(value, Tensor):
+                lines.append(f"{name}: {value.node.type!r}")
+            else:
+                lines.append(f"{name}: {_nested_repr(value)}")
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        if not any(_has_module(value) for value in vars(self).values()):
+            return f"{head})"
+        body = "".join(f"\n{line}" for line in lines).replace("\n", "\n  ")
+        return f"{head}{body}\n)"
+
+    def summary(self, *inputs: Any) -> str:
+        """A table of the layers: output shape and parameters, found by running the network once.
+
+        Args:
+            inputs: example inputs, as for a call of the module.
+
+        >>> import chainrule as cr
+        >>> model = cr.nn.MLP(64, (32,), 10, key=cr.random.key(0))
+        >>> print(model.summary(cr.tensor([[0.0] * 64])))
+        path      layer                output   parameters
+        layers.0  Linear(64, 32)       (1, 32)       2,080
+        layers.1  ReLU()               (1, 32)           0
+        layers.2  Linear(32, 10)       (1, 10)         330
+        total     MLP                  (1, 10)       2,410
+        """
+        from chainrule.nn.summary import summarize
+
+        return summarize(self, *inputs)
+
+
+# -- the pytree ------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class _Container:
+    """The static skeleton of a container: its kind, its keys, and skeletons of its items."""
+
+    kind: type
+    keys: tuple[Any, ...]
+    items: tuple[Any, ...]
+
+
+_CHILD = object()
+
+
+def _skeleton(value: Any, path: str, children: list[tuple[str, Any]]) -> Any:
+    """What is static in ``value``; tensors and modules are moved to ``children``."""
+    if isinstance(value, (Tensor, Module)):
+        children.append((path, value))
+        return _CHILD
+    if isinstance(value, dict):
+        named = value.items()
+    elif isinstance(value, (tuple, list)):
+        named = enumerate(value)  # type: ignore[assignment]
+    elif isinstance(value, np.ndarray):
+        raise TreeError(
+            f"{path} is a NumPy array; an array of a module is a tensor: wrap it in cr.tensor(…)"
+        )
+    else:
+        return value
+    prefix = f"{path}." if path else ""
+    items = tuple([_skeleton(item, f"{prefix}{key}", children) for key, item in named])
+    return _Container(type(value), tuple([key for key, _ in named]), items)
+
+
+def _fill(skeleton: Any, children: Iterator[Any]) -> Any:
+    """The value with this skeleton and these children."""
+    if skeleton is _CHILD:
+        return next(children)
+    if not isinstance(skeleton, _Container):
+        return skeleton
+    items = [_fill(item, children) for item in skeleton.items]
+    kind = skeleton.kind
+    if issubclass(kind, dict):
+        return kind(zip(skeleton.keys, items, strict=True))
+    return kind(*items) if hasattr(kind, "_fields") else kind(items)
+
+
+def _take_apart(module: Module) -> tree.Children:
+    children: list[tuple[str, Any]] = []
+    return children, _skeleton(vars(module), "", children)
+
+
+def _put_together(cls: type[Module], skeleton: Any, children: list[Any]) -> Module:
+    module = object.__new__(cls)
+    vars(module).update(_fill(skeleton, iter(children)))
+    return module
+
+
+def _holds(value: Any) -> bool:
+    """Whether a tensor or a module is inside."""
+    children: list[tuple[str, Any]] = []
+    _skeleton(value, "", children)
+    return bool(children)
+
+
+def _has_module(value: Any) -> bool:
+    children: list[tuple[str, Any]] = []
+    _skeleton(value, "", children)
+    return any(isinstance(child, Module) for _, child in children)
+
+
+def _modules(module: Module, path: str) -> Iterator[tuple[str, Module]]:
+    yield path, module
+    for name, child in _take_apart(module)[0]:
+        if isinstance(child, Module):
+            yield from _modules(child, f"{path}.{name}" if path else name)
+
+
+def _nested_repr(value: Any) -> str:
+    if isinstance(value, dict):
+        items = [f"{key}: {_nested_repr(item)}" for key, item in value.items()]
+    elif isinstance(value, (tuple, list)):
+        items = [f"{index}: {_nested_repr(item)}" for index, item in enumerate(value)]
+    else:
+        return getattr(value, "__name__", None) or repr(value)
+    return "".join(f"\n  {item}" for item in items)
+
+
+# -- observing the calls ---------------------------------------------------------------------------
+
+Observer = Callable[[Module, Any], None]
+
+
+class _Observers(threading.local):
+    active: Observer | None = None
+
+
+_observers = _Observers()
+
+
+def _observed(call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def wrapper(self: Module, *args: Any, **kwargs: Any) -> Any:
+        output = call(self, *args, **kwargs)
+        if _observers.active is not None:
+            _observers.active(self, output)
+        return output
+
+    return wrapper
+
+
+@contextmanager
+def observe(observer: Observer) -> Iterator[None]:
+    """Within the block, in this thread, tell ``observer`` the output of every module called."""
+    before = _observers.active
+    _observers.active = observer
+    try:
+        yield
+    finally:
+        _observers.active = before
+
+
+def parameter(value: Any, dtype: Any = "float32") -> Tensor:
+    """A tensor to be trained: a copy of ``value`` with ``requires_grad=True``."""
+    return tensor(value, dtype=dtype, requires_grad=True)

@@ -1,0 +1,32 @@
+"""Optimizers: pure pairs of ``init`` and ``update`` that chain, and their stateful face."""
+
+from chainrule.optim.bound import BoundOptimizer
+from chainrule.optim.methods import (
+    LearningRate,
+    adam,
+    adamw,
+    add_decayed_weights,
+    clip_by_global_norm,
+    momentum,
+    scale_by_adam,
+    scale_by_learning_rate,
+    sgd,
+)
+from chainrule.optim.transform import Optimizer, apply_updates, chain, global_norm
+
+__all__ = [
+    "BoundOptimizer",
+    "LearningRate",
+    "Optimizer",
+    "adam",
+    "adamw",
+    "add_decayed_weights",
+    "apply_updates",
+    "chain",
+    "clip_by_global_norm",
+    "global_norm",
+    "momentum",
+    "scale_by_adam",
+    "scale_by_learning_rate",
+    "sgd",
+]

@@ -1,0 +1,305 @@
+"""Optimizers and the pieces that they are chained from.
+
+Every piece works leaf by leaf, in the dtype of the leaf; factors such as a learning rate and bias
+corrections are computed in float64 first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from chainrule import functions
+from chainrule.core.errors import DomainError
+from chainrule.optim.transform import Optimizer, chain, global_norm, map_leaves, stateless
+from chainrule.tensor import Tensor, tensor
+
+__all__ = [
+    "LearningRate",
+    "adam",
+    "adamw",
+    "add_decayed_weights",
+    "clip_by_global_norm",
+    "momentum",
+    "scale_by_adam",
+    "scale_by_learning_rate",
+    "sgd",
+]
+
+LearningRate = float | Callable[[Tensor], Any]
+"""A number, or a schedule: the learning rate as a function of the number of steps done."""
+
+
+def sgd(
+    learning_rate: LearningRate,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+) -> Optimizer:
+    """Stochastic gradient descent: θ ← θ − η·g, or with momentum m ← μ·m + g, θ ← θ − η·m.
+
+    With Nesterov's momentum θ ← θ − η·(g + μ·m). As in PyTorch the learning rate is outside of m,
+    unlike in Sutskever et al. 2013 (ICML, equations 1 and 2), where m ← μ·m − η·g; they agree
+    while η is constant.
+
+    Args:
+        learning_rate: η, a number or a schedule.
+        momentum: μ, at least 0 and below 1.
+        nesterov: whether the step looks ahead; needs a momentum.
+        weight_decay: λ of the penalty λ/2·‖θ‖², whose gradient λ·θ is added to g.
+
+    Raises:
+        DomainError: for values out of range.
+
+    >>> from chainrule import optim
+    >>> optim.sgd(0.1, momentum=0.9)
+    sgd(0.1, momentum=0.9)
+    """
+    if nesterov and not momentum:
+        raise DomainError("sgd: nesterov=True needs a momentum above 0, for example momentum=0.9")
+    pieces = []
+    if _checked("sgd", "weight_decay", weight_decay):
+        pieces.append(add_decayed_weights(weight_decay))
+    if momentum:
+        pieces.append(_momentum(momentum, nesterov))
+    pieces.append(scale_by_learning_rate(learning_rate))
+    name = _name("sgd", learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+    return dataclasses.replace(chain(*pieces), name=name)
+
+
+def adam(
+    learning_rate: LearningRate = 1e-3,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> Optimizer:
+    """Adam: θ ← θ − η·m̂ / (√v̂ + ε); Kingma and Ba 2015, algorithm 1.
+
+    Args:
+        learning_rate: η, a number or a schedule.
+        b1, b2: β₁ and β₂, the decay rates of the two moments, at least 0 and below 1.
+        eps: ε, outside of the root.
+        weight_decay: λ of an L2 penalty, whose gradient λ·θ passes through the moments like any
+            other; for decay that does not, see `adamw`.
+
+    Raises:
+        DomainError: for values out of range.
+
+    >>> from chainrule import optim
+    >>> optim.adam(1e-3)
+    adam(0.001)
+    """
+    pieces = [scale_by_adam(b1, b2, eps), scale_by_learning_rate(learning_rate)]
+    if _checked("adam", "weight_decay", weight_decay):
+        pieces.insert(0, add_decayed_weights(weight_decay))
+    return dataclasses.replace(
+        chain(*pieces), name=_name("adam", learning_rate, weight_weight_decay=weight_decay)
+    )
+
+
+def adamw(
+    learning_rate: LearningRate = 1e-3,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 1e-2,
+) -> Optimizer:
+    """Adam with decoupled weight decay: θ ← θ − η·(m̂ / (√v̂ + ε) + λ·θ).
+
+    Loshchilov and Hutter 2019, algorithm 2, with their schedule multiplier and η taken together,
+    as in PyTorch: the learning rate scales the decay too.
+
+    Raises:
+        DomainError: for values out of range.
+
+    >>> from chainrule import optim
+    >>> optim.adamw(3e-4)
+    adamw(0.0003)
+    """
+    return dataclasses.replace(
+        chain(
+            scale_by_adam(b1, b2, eps),
+            add_decayed_weights(weight_decay),
+            scale_by_learning_rate(learning_rate),
+        ),
+        name=_name("adamw", learning_rate),
+    )
+
+
+# -- pieces ----------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class MomentumState:
+    """The running sum m, one tensor for each parameter."""
+
+    momentum: Any
+
+
+def momentum(decay: float, nesterov: bool = False) -> Optimizer:
+    """m ← μ·m + g, from m = 0; the update is m, or with Nesterov's momentum g + μ·m.
+
+    Raises:
+        DomainError: if μ is not at least 0 and below 1.
+    """
+    _rate("momentum", "decay", decay)
+    name = f"momentum({decay}{', nesterov=True' if nesterov else ''})"
+
+    def init(params: Any) -> MomentumState:
+        return MomentumState(map_leaves(name, functions.zeros_like, params))
+
+    def update(grads: Any, state: MomentumState, params: Any) -> tuple[Any, MomentumState]:
+        m = map_leaves(name, lambda m, g: decay * m + g, state.momentum, grads)
+        updates = map_leaves(name, lambda g, m: g + decay * m, grads, m) if nesterov else m
+        return updates, MomentumState(m)
+
+    return Optimizer(name, init, update)
+
+
+_momentum = momentum  # `sgd` has an argument of this name
+
+
+@dataclasses.dataclass(frozen=True)
+class AdamState:
+    """The number of steps done, and running means of g (first moment) and g² (second moment)."""
+
+    count: Tensor
+    first: Any
+    second: Any
+
+
+def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
+    """m̂ / (√v̂ + ε), the direction of Adam; Kingma and Ba 2015, algorithm 1.
+
+    m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g², from zero; m̂ = m / (1 − β₁ᵗ) and
+    v̂ = v / (1 − β₂ᵗ) correct the bias of that start at step t (section 3).
+
+    Raises:
+        DomainError: for values out of range.
+    """
+    _rate("adam", "b1", b1)
+    _rate("adam", "b2", b2)
+    _checked("adam", "eps", eps)
+
+    def init(params: Any) -> AdamState:
+        zeros = map_leaves("adam", functions.zeros_like, params)
+        return AdamState(tensor(0), zeros, zeros)
+
+    def update(grads: Any, state: AdamState, params: Any) -> tuple[Any, AdamState]:
+        count = state.count + 1
+        m = map_leaves("adam", lambda m, g: b1 * m + (1 - b1) * g, state.first, grads)
+        v = map_leaves("adam", lambda v, g: b2 * v + (1 - b2) * (g * g), state.second, grads)
+        first, second = 1 - b1**count, (1 - b2**count) ** 0.5
+
+        def direction(m: Tensor, v: Tensor) -> Tensor:
+            root = functions.sqrt(v) / _factor(second, v)
+            return m / _factor(first, m) / (root + eps)
+
+        return map_leaves("adam", direction, m, v), AdamState(count, m, v)
+
+    return Optimizer("scale_by_adam()", init, update)
+
+
+def add_decayed_weights(weight_decay: float) -> Optimizer:
+    """g + λ·θ: before the moments an L2 penalty, after them decoupled weight decay.
+
+    Raises:
+        DomainError: if λ is negative.
+    """
+    _checked("add_decayed_weights", "weight_decay", weight_decay)
+    name = f"add_decayed_weights({weight_decay})"
+    return stateless(
+        name,
+        lambda grads, params: map_leaves(
+            name, lambda g, p: g + weight_decay * p.detach(), grads, params
+        ),
+    )
+
+
+def clip_by_global_norm(max_norm: float) -> Optimizer:
+    """g·min(1, c / ‖g‖), with the norm over all gradients together; direction is kept.
+
+    Pascanu, Mikolov and Bengio 2013 (ICML), algorithm 1.
+
+    Raises:
+        DomainError: if ``max_norm`` is not above 0.
+
+    >>> import chainrule as cr
+    >>> clip = cr.optim.clip_by_global_norm(1.0)
+    >>> clip.update([cr.tensor([3.0, 4.0])], clip.init(None), None)[0]
+    [tensor([0.6, 0.8])]
+    """
+    if not max_norm > 0:
+        raise DomainError(f"clip_by_global_norm: max_norm is above 0, not {max_norm}")
+    name = f"clip_by_global_norm({max_norm})"
+
+    def clip(grads: Any, params: Any) -> Any:
+        factor = max_norm / functions.maximum(global_norm(grads), max_norm)
+        return map_leaves(name, lambda g: g * _factor(factor, g), grads)
+
+    return stateless(name, clip)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleState:
+    """The number of steps done."""
+
+    count: Tensor
+
+
+def scale_by_learning_rate(learning_rate: LearningRate) -> Optimizer:
+    """−η·g, the step down the slope; η is a number or a schedule.
+
+    Raises:
+        DomainError: if η is negative.
+
+    >>> from chainrule import optim
+    >>> halving = optim.sgd(lambda step: 0.1 * 0.5 ** (step // 1000))
+    """
+    name = f"scale_by_learning_rate({_number(learning_rate)})"
+    if callable(learning_rate):
+
+        def init(params: Any) -> ScheduleState:
+            return ScheduleState(tensor(0))
+
+        def update(grads: Any, state: ScheduleState, params: Any) -> tuple[Any, ScheduleState]:
+            rate = learning_rate(state.count)
+            updates = map_leaves(name, lambda g: -_factor(rate, g) * g, grads)
+            return updates, ScheduleState(state.count + 1)
+
+        return Optimizer(name, init, update)
+    rate = _checked("scale_by_learning_rate", "learning_rate", learning_rate)
+    return stateless(name, lambda grads, params: map_leaves(name, lambda g: -rate * g, grads))
+
+
+# -- helpers ---------------------------------------------------------------------------------------
+
+
+def _factor(value: Any, leaf: Tensor) -> Any:
+    """A number, or a scalar tensor in the dtype of ``leaf`` so that it does not widen it."""
+    if not isinstance(value, Tensor):
+        return float(value)
+    return functions.astype(value, leaf.dtype)
+
+
+def _rate(optimizer: str, what: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise DomainError(f"{optimizer}: {what} is at least 0 and below 1, not {value}")
+
+
+def _checked(optimizer: str, what: str, value: float) -> float:
+    if not 0 <= value < float("inf"):
+        raise DomainError(f"{optimizer}: {what} is a finite number of at least 0, not {value}")
+    return value
+
+
+def _number(rate: LearningRate) -> str:
+    return getattr(rate, "__name__", "schedule") if callable(rate) else f"{rate}"
+
+
+def _name(optimizer: str, learning_rate: LearningRate, **options: Any) -> str:
+    """The call that makes the optimizer, without the options that are off."""
+    given = [f"{name}={value}" for name, value in options.items() if value]
+    return f"{optimizer}({', '.join([_number(learning_rate), *given])})"

@@ -1,0 +1,142 @@
+"""Optimizers as pure pairs of functions over pytrees.
+
+An optimizer turns gradients into updates, which are added to the parameters. It is a pair: ``init``
+makes its state, ``update`` takes gradients, state and parameters and returns updates and the new
+state. Nothing is changed in place, so a step can be traced, compiled, replayed and saved. Pairs
+chain: `chain` feeds the updates of one into the next.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from chainrule import functions
+from chainrule.core.errors import DomainError, ShapeError, TreeError
+from chainrule.core.tree import flatten, map_tree
+from chainrule.tensor import Tensor
+
+if TYPE_CHECKING:
+    from chainrule.nn.module import Module
+    from chainrule.optim.bound import BoundOptimizer
+
+__all__ = ["Optimizer", "apply_updates", "chain", "global_norm", "map_leaves", "stateless"]
+
+Init = Callable[[Any], Any]
+Update = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """A pure pair of functions over pytrees of tensors.
+
+    Args:
+        name: what is shown, such as ``"sgd(0.1)"``.
+        init: ``init(params)`` gives the state, itself a pytree of tensors.
+        update: ``update(grads, state, params)`` gives ``(updates, new state)``.
+
+    >>> import chainrule as cr
+    >>> params = {"w": cr.tensor([1.0, 2.0])}
+    >>> optimizer = cr.optim.sgd(0.1)
+    >>> state = optimizer.init(params)
+    >>> updates, state = optimizer.update({"w": cr.tensor([10.0, -10.0])}, state, params)
+    >>> cr.optim.apply_updates(params, updates)["w"]
+    tensor([0., 3.])
+    """
+
+    name: str
+    init: Init = dataclasses.field(repr=False)
+    update: Update = dataclasses.field(repr=False)
+
+    def bind(self, model: Module) -> BoundOptimizer:
+        """The familiar stateful face for one model: ``zero_grad()`` and ``step()``.
+
+        >>> import chainrule as cr
+        >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
+        >>> x, y = cr.tensor([[1.0], [2.0]]), cr.tensor([[3.0], [5.0]])
+        >>> opt = cr.optim.adam(0.1).bind(model)
+        >>> for step in range(200):
+        ...     opt.zero_grad()
+        ...     loss = cr.nn.mse(model(x), y)
+        ...     loss.backward()
+        ...     opt.step()
+        >>> loss.item() < 1e-3
+        True
+        """
+        from chainrule.optim.bound import BoundOptimizer
+
+        return BoundOptimizer(self, model)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def chain(*optimizers: Optimizer) -> Optimizer:
+    """One optimizer that feeds the updates of each of these into the next.
+
+    >>> from chainrule import optim
+    >>> optim.chain(optim.clip_by_global_norm(1.0), optim.adamw(3e-4))
+    chain(clip_by_global_norm(1.0), adamw(0.0003))
+    """
+
+    def init(params: Any) -> Any:
+        return tuple(optimizer.init(params) for optimizer in optimizers)
+
+    def update(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        new = []
+        for optimizer, own in zip(optimizers, state, strict=True):
+            grads, own = optimizer.update(grads, own, params)
+            new.append(own)
+        return grads, tuple(new)
+
+    return Optimizer(f"chain({', '.join(map(repr, optimizers))})", init, update)
+
+
+def stateless(name: str, transform: Callable[[Any, Any], Any]) -> Optimizer:
+    """An optimizer without state, from ``transform(grads, params) -> updates``."""
+    return Optimizer(
+        name, lambda params: (), lambda grads, state, params: (transform(grads, params), state)
+    )
+
+
+def apply_updates(params: Any, updates: Any) -> Any:
+    """``params + updates``, leaf by leaf, as constants in the dtype of the parameters.
+
+    Raises:
+        TreeError: if the structures differ.
+        ShapeError: if the shape of an update is not that of its parameter.
+    """
+    return map_leaves("apply_updates", _applied, params, updates)
+
+
+def _applied(param: Tensor, update: Tensor) -> Tensor:
+    if param.shape != update.shape:
+        raise ShapeError(f"an update of shape {update.shape} for a parameter of {param.shape}")
+    return param.detach() + update
+
+
+def map_leaves(name: str, function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """`core.tree.map_tree` whose error says which optimizer was given what."""
+    try:
+        return map_tree(function, tree, *rest)
+    except TreeError as error:
+        raise TreeError(
+            f"{name}: gradients, state and parameters must belong to the same model; {error}"
+        ) from None
+
+
+def global_norm(tree: Any) -> Tensor:
+    """√Σ x² over all elements of all leaves.
+
+    Raises:
+        DomainError: if there is no leaf.
+
+    >>> import chainrule as cr
+    >>> cr.optim.global_norm({"w": cr.tensor([3.0]), "b": cr.tensor([[4.0]])})
+    tensor(5.)
+    """
+    leaves, _ = flatten(tree)
+    if not leaves:
+        raise DomainError("global_norm of nothing: the pytree has no tensor")
+    return functions.sqrt(sum((leaf * leaf).sum() for leaf in leaves))

@@ -1,0 +1,135 @@
+"""Pictures of a training run, as PNG files; they need matplotlib, from the extra [explain]."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.core.errors import DomainError, MissingExtraError
+from chainrule.train.run import Run
+from chainrule.train.saving import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_curves", "plot_mistakes"]
+
+# Two colours of M. Okabe and K. Ito's palette, which people with any colour vision tell apart;
+# line styles differ too, for those who print without colour.
+BLUE, VERMILION = "#0072B2", "#D55E00"
+_TRAINING: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "o"}
+_VALIDATION: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "marker": "s"}
+
+
+def plot_curves(
+    run: Run, path: str | os.PathLike[str], title: str = "", held_out: str = "validation"
+) -> Path:
+    """Draw the loss (logarithmic) and each metric over the epochs, and save the picture.
+
+    Args:
+        run: a run with at least one epoch.
+        path: of the PNG file.
+        title: above the picture.
+        held_out: what the validation data are called.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+        DomainError: if the run has no completed epoch.
+    """
+    if not run.history:
+        raise DomainError("plot_curves: the run has no completed epoch to draw")
+    names = list(run.history[0].training)
+    figure = _figure(5.2 * len(names), 4.2)
+    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    numbers = [epoch.number for epoch in run.history]
+    size = {"markersize": 3.5, "linewidth": 1.6}
+    for ax, name in zip(axes, names, strict=True):
+        ax.plot(numbers, run.curve(name), label="training", **_TRAINING, **size)
+        if run.history[0].validation:
+            ax.plot(numbers, run.curve(name, True), label=held_out, **_VALIDATION, **size)
+        _name_axes(ax, name)
+        ax.legend(frameon=False)
+    if title:
+        figure.suptitle(title, fontsize=12)
+    return _save(figure, path)
+
+
+def _name_axes(ax: Axes, name: str) -> None:
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    ax.set_xlabel("epoch (passes over the training data)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(alpha=0.25, which="both")
+    ax.spines[["top", "right"]].set_visible(False)
+    if name == "loss":
+        ax.set_yscale("log")
+        ax.set_ylabel("loss (mean over examples, nats)")
+        ax.set_title("Loss, logarithmic scale")
+    elif name == "accuracy":
+        ax.set_ylabel("accuracy (% of examples right)")
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        ax.set_title("Accuracy")
+    else:
+        ax.set_ylabel(name)
+        ax.set_title(name.capitalize())
+
+
+def plot_mistakes(
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    path: str | os.PathLike[str],
+    title: str = "",
+    most: int = 15,
+) -> Path:
+    """Draw the images that were classified wrongly, the most confident mistakes first.
+
+    Args:
+        images: shape (n, height, width), dark where large.
+        labels: the right classes, shape (n,).
+        probabilities: of the classes, shape (n, classes).
+        path: of the PNG file.
+        title: above the picture.
+        most: how many to draw at most.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+    """
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:most]
+    columns = max(3, min(5, len(wrong)))
+    rows = max(1, -(-len(wrong) // columns))
+    figure = _figure(1.75 * columns, 2.25 * rows + 0.7)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, index in zip(axes, wrong, strict=False):
+        guess = predicted[index]
+        ax.imshow(images[index], cmap="gray_r", interpolation="nearest")
+        ax.set_title(
+            f"true {labels[index]}, predicted {guess}\n"
+            f"({probabilities[index, guess]:.0%} sure; image {index})",
+            fontsize=8,
+        )
+    if not len(wrong):
+        figure.text(0.5, 0.45, "no mistakes", ha="center", fontsize=12)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("matplotlib", "explain") from None
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    return write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=150))

@@ -1,0 +1,79 @@
+"""Progress on the terminal: a bar, or one line an epoch where the output is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from chainrule.train.run import Callback, Epoch, Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+__all__ = ["ProgressBar"]
+
+
+class ProgressBar(Callback):
+    """Shows loss and metrics while a run goes on.
+
+    Args:
+        console: where to write; by default the standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console
+        self._bar: Progress | None = None
+        self._validation = ""
+
+    def started(self, run: Run) -> None:
+        # rich takes its time to import, and only those who train need it
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console = self.console or Console()
+        self._validation = ""
+        if not (self.console.is_terminal or self.console.is_jupyter):
+            return
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[measured]}"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+        )
+        self._bar.add_task(_epoch(run, 1), total=run.epochs * run.steps_per_epoch, measured="")
+        self._bar.start()
+
+    def stepped(self, run: Run, measured: dict[str, float]) -> None:
+        if self._bar is not None:
+            self._bar.update(
+                self._bar.task_ids[0],
+                advance=1,
+                description=_epoch(run, 1 + (run.steps - 1) // run.steps_per_epoch),
+                measured=_measured(measured) + self._validation,
+            )
+
+    def epoch_ended(self, run: Run, epoch: Epoch) -> None:
+        self._validation = (
+            f"  validation {_measured(epoch.validation)}" if epoch.validation else ""
+        )
+        if self._bar is None and self.console is not None:
+            line = f"{_epoch(run, epoch.number)}  {_measured(epoch.training)}{self._validation}"
+            self.console.print(f"{line}  {epoch.seconds:.2f} s", highlight=False, soft_wrap=True)
+
+    def ended(self, run: Run) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _epoch(run: Run, number: int) -> str:
+    return f"epoch {number:{len(str(run.epochs))}}/{run.epochs}"
+
+
+def _measured(values: Mapping[str, float]) -> str:
+    return "  ".join(
+        f"{name} {value:.4f}" if name == "loss" else f"{name} {value:.3f}"
+        for name, value in values.items()
+    )

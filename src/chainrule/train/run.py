@@ -1,0 +1,88 @@
+"""What a training run leaves behind, and the hooks by which others take part in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+from chainrule.nn.module import Module
+from chainrule.tensor import Tensor
+
+__all__ = ["Callback", "Epoch", "Run"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """One pass over the training data.
+
+    Attributes:
+        number: counted from 1.
+        seconds: time taken, without validation.
+        training: mean over the examples of the loss and each metric, as they were met: each batch
+            was measured before the step that it caused.
+        validation: loss and metrics on the validation data at the end of the epoch, or empty.
+    """
+
+    number: int
+    seconds: float
+    training: dict[str, float]
+    validation: dict[str, float]
+
+
+@dataclasses.dataclass
+class Run:
+    """The record of one call of `train.fit`.
+
+    Attributes:
+        model: the network, trained in place.
+        epochs: how many were asked for.
+        steps_per_epoch: batches in an epoch.
+        history: the epochs completed.
+        steps: optimizer steps done.
+        seconds: time from start to end.
+        gradients: the gradient of the last step, by parameter path.
+        state: the state of the optimizer after the last step.
+        ended: "running", "finished" (all epochs done), "stopped" (by a callback) or "interrupted"
+            (from the keyboard).
+        reason: why a callback stopped the run, else empty.
+    """
+
+    model: Module
+    epochs: int
+    steps_per_epoch: int
+    history: list[Epoch] = dataclasses.field(default_factory=list)
+    steps: int = 0
+    seconds: float = 0.0
+    gradients: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False)
+    state: Any = dataclasses.field(default=None, repr=False)
+    ended: Literal["running", "finished", "stopped", "interrupted"] = "running"
+    reason: str = ""
+
+    def stop(self, reason: str) -> None:
+        """End the run after the current step; for callbacks."""
+        self.ended = "stopped"
+        self.reason = reason
+
+    def curve(self, name: str, validation: bool = False) -> list[float]:
+        """One number an epoch: the loss (``"loss"``) or a metric, on training or validation data.
+
+        Raises:
+            KeyError: if nothing of this name was measured.
+        """
+        return [(e.validation if validation else e.training)[name] for e in self.history]
+
+
+class Callback:
+    """Takes part in a run; override what is needed. ``run.stop(reason)`` ends the run."""
+
+    def started(self, run: Run) -> None:
+        """Before the first step."""
+
+    def stepped(self, run: Run, measured: dict[str, float]) -> None:
+        """After each step, with the loss and metrics of its batch."""
+
+    def epoch_ended(self, run: Run, epoch: Epoch) -> None:
+        """After each epoch and its validation."""
+
+    def ended(self, run: Run) -> None:
+        """After the last step, however the run ended (also by an error)."""
