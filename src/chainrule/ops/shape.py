@@ -147,9 +147,7 @@ def _unslice(ct: Node, i: int, sources: Any, start: Shape, stop: Shape, step: Sh
         flip(ct, turned),
         0.0,
         low=tuple(p[0] if p else 0 for p in rising),
-        high=tuple(
-            n - 1 - p[-1] if p else n for p, n in zip(rising, sources[0].shape, strict=True)
-        ),
+        high=tuple(n - 1 - p[-1] if p else n for p, n in ends),
         interior=tuple(p.step - 1 for p in rising),
     )
 

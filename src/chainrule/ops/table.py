@@ -11,11 +11,14 @@ from chainrule.ops import (
     control,
     cumulative,
     exponential,
+    index,
     logic,
     reduce,
     rounding,
     shape,
+    sorting,
     trigonometric,
+    window,
 )
 from chainrule.ops.record import Primitive
 
@@ -28,8 +31,11 @@ FAMILIES = (
     trigonometric,
     logic,
     shape,
+    window,
     reduce,
     cumulative,
+    index,
+    sorting,
 )
 
 

@@ -125,7 +125,7 @@ class _Expansion:
                 f"taylor has no rule for {node.primitive.name}; use derivative(f, n=…), or write "
                 "the loop in Python"
             )
-        return rule(self, node, k)  # type: ignore[no-any-return]
+        return rule(self, node, k)
 
 
 def _times_slope(
