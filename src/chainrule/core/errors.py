@@ -5,12 +5,14 @@ from __future__ import annotations
 from chainrule.core.source import user_location
 
 __all__ = [
+    "ArgumentError",
     "ChainRuleError",
     "DTypeError",
     "DomainError",
     "GradientError",
     "IndexingError",
     "MissingExtraError",
+    "NotationError",
     "ParseError",
     "ShapeError",
     "TraceError",
@@ -58,6 +60,14 @@ class TreeError(ChainRuleError, ValueError):
 
 class ParseError(ChainRuleError, ValueError):
     """Text that is not a formula; the message points at the place with a caret."""
+
+
+class NotationError(ChainRuleError, ValueError):
+    """A graph that cannot be written as a formula."""
+
+
+class ArgumentError(ChainRuleError, TypeError):
+    """A function was called with arguments that it does not take."""
 
 
 class MissingExtraError(ChainRuleError, ImportError):

@@ -1,0 +1,194 @@
+"""The functions and operators that formulas may use, and how each is built from primitives."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from chainrule.core.node import Node
+from chainrule.ops.record import Elementwise
+from chainrule.ops.table import PRIMITIVES
+
+__all__ = [
+    "ALIASES",
+    "APPLIED",
+    "CONSTANTS",
+    "Function",
+    "conditions",
+    "lookup",
+    "nearest",
+    "yields_condition",
+]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of a formula.
+
+    Attributes:
+        build: makes the node from the static parameters and the nodes of the operands.
+        least: how many operands it needs.
+        most: how many it takes; None for any number.
+        static: how many leading operands must be integers known in advance.
+    """
+
+    build: Callable[..., Node]
+    least: int = 1
+    most: int | None = 1
+    static: int = 0
+
+
+CONSTANTS: Mapping[str, float | bool] = MappingProxyType(
+    {
+        "e": math.e,
+        "pi": math.pi,
+        "inf": math.inf,
+        "infty": math.inf,
+        "nan": math.nan,
+        "true": True,
+        "false": False,
+    }
+)
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "ln": "log",
+        "lg": "log10",
+        "arcsin": "asin",
+        "arccos": "acos",
+        "arctan": "atan",
+        "arcsinh": "asinh",
+        "arccosh": "acosh",
+        "arctanh": "atanh",
+        "arsinh": "asinh",
+        "arcosh": "acosh",
+        "artanh": "atanh",
+        "logistic": "sigmoid",
+        "swish": "silu",
+        "sgn": "sign",
+        "ceiling": "ceil",
+        "psi": "digamma",
+        "loggamma": "lgamma",
+        "gammaln": "lgamma",
+        "max": "maximum",
+        "min": "minimum",
+        "pow": "power",
+    }
+)
+"""Other spellings, and the names of primitives for familiar functions."""
+
+APPLIED: Mapping[str, str] = MappingProxyType({"sigma": "sigmoid", "psi": "digamma"})
+"""Greek letters that are functions where a bracket follows, and variables elsewhere."""
+
+INVERSES: Mapping[str, str] = MappingProxyType(
+    {f: f"a{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+)
+"""The functions that f^{-1} means; for any other function that notation is refused."""
+
+
+def _p(name: str) -> Any:
+    return PRIMITIVES[name]
+
+
+def _folded(name: str) -> Callable[..., Node]:
+    return lambda *nodes: functools.reduce(_p(name), nodes)
+
+
+def _power(x: Node, exponent: Node) -> Node:
+    return _p("pow")(x, exponent)  # type: ignore[no-any-return]
+
+
+def _gelu(x: Node) -> Node:
+    """x Φ(x), with the normal distribution function Φ written so that small values stay exact."""
+    return 0.5 * x * _p("erfc")(x * -math.sqrt(0.5))  # type: ignore[no-any-return]
+
+
+_DERIVED: dict[str, Function] = {
+    "maximum": Function(_folded("maximum"), 1, None),
+    "minimum": Function(_folded("minimum"), 1, None),
+    "power": Function(_power, 2, 2),
+    "integer_pow": Function(lambda n, x: _p("integer_pow")(x, n=n)),
+    "polygamma": Function(lambda n, x: _p("polygamma")(x, n=n), 2, 2, static=1),
+    "silu": Function(lambda x: x * _p("sigmoid")(x)),
+    "gelu": Function(_gelu),
+    "log_sigmoid": Function(lambda x: -_p("softplus")(-x)),
+    "sec": Function(lambda x: 1 / _p("cos")(x)),
+    "csc": Function(lambda x: 1 / _p("sin")(x)),
+    "cot": Function(lambda x: 1 / _p("tan")(x)),
+    "sech": Function(lambda x: 1 / _p("cosh")(x)),
+    "csch": Function(lambda x: 1 / _p("sinh")(x)),
+    "coth": Function(lambda x: 1 / _p("tanh")(x)),
+}
+_BASED = re.compile(r"log_([0-9]+)")
+
+
+def lookup(name: str) -> Function | None:
+    """The function called ``name``, or None.
+
+    Every elementwise primitive without parameters is one under its own name; upper and lower case
+    are the same in names of three letters or more (``ReLU``).
+    """
+    name = resolve(name)
+    if name in _DERIVED:
+        return _DERIVED[name]
+    based = _BASED.fullmatch(name)
+    if based is not None:
+        return _logarithm(int(based.group(1)[:9]))
+    record = PRIMITIVES.get(name)
+    if isinstance(record, Elementwise) and not record.parameters:
+        arity = len(record.domain)
+        return Function(record, arity, arity)
+    return None
+
+
+def resolve(name: str) -> str:
+    """The name under which a function is found: aliases replaced, letters small."""
+    if len(name) > 2 and name not in PRIMITIVES:
+        name = name.lower()
+    return ALIASES.get(name, name)
+
+
+def _logarithm(base: int) -> Function | None:
+    if base < 2:
+        return None
+    if base in (2, 10):
+        return Function(_p(f"log{base}"))
+    return Function(lambda x: _p("log")(x) / math.log(base))
+
+
+def conditions(name: str, index: int) -> bool:
+    """Whether operand ``index`` of the function must be a condition rather than a number."""
+    record = PRIMITIVES.get(resolve(name))
+    if resolve(name) == "where":
+        return index == 0
+    return isinstance(record, Elementwise) and record.dtypes == "b"
+
+
+def yields_condition(name: str) -> bool:
+    """Whether the function says true or false."""
+    record = PRIMITIVES.get(resolve(name))
+    return isinstance(record, Elementwise) and record.result == "bool" or conditions(name, 1)
+
+
+def known_names() -> list[str]:
+    """The names of all functions, for suggestions."""
+    own = [
+        name
+        for name, record in PRIMITIVES.items()
+        if isinstance(record, Elementwise) and not record.parameters
+    ]
+    return sorted({*own, *ALIASES, *_DERIVED, "sigma"} - {"psi", "integer_pow", "power", "pow"})
+
+
+def nearest(name: str) -> str | None:
+    """The known function whose name looks most like this one, or None."""
+    if len(name) > 24:
+        return None
+    found = difflib.get_close_matches(name.lower(), known_names(), n=1, cutoff=0.72)
+    return found[0] if found else None
