@@ -50,7 +50,7 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"no measurement {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    console = Console()
+    console = Console(width=max(Console().width, 120))  # wide tables also where output is a file
     described = machine()
     show(console, "Machine", [{"what": what, "is": text} for what, text in described.items()])
     RESULTS.mkdir(exist_ok=True)
