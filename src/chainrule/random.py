@@ -1,0 +1,261 @@
+"""Random numbers from explicit keys.
+
+A key is a tensor of two uint32 words. The same key always gives the same numbers; new keys come
+from `split` and `fold_in`. Nothing is hidden and nothing is global, so random programs can be
+traced, batched with `vmap` and repeated to the bit.
+
+>>> import chainrule as cr
+>>> key = cr.random.key(0)
+>>> first, second = cr.random.split(key)
+>>> cr.random.normal(first, (2,)).shape
+(2,)
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.errors import DomainError, DTypeError, ShapeError
+from chainrule.core.node import Node, array, literal
+from chainrule.core.types import as_dtype
+from chainrule.ops.arithmetic import add, less, maximum, minimum, mul
+from chainrule.ops.exponential import log, log1p
+from chainrule.ops.index import gather
+from chainrule.ops.random import DRAW, SPLIT, random_bits
+from chainrule.ops.random import fold_in as fold_in_
+from chainrule.ops.reduce import argmax, sum_
+from chainrule.ops.rounding import floor_divide, remainder
+from chainrule.ops.shape import cast, move_axis
+from chainrule.ops.sorting import argsort
+from chainrule.ops.special import erf, erfinv
+from chainrule.tensor import FLOAT, INT, Tensor, as_node, promote, wrap
+
+__all__ = [
+    "bernoulli",
+    "bits",
+    "categorical",
+    "exponential",
+    "fold_in",
+    "gumbel",
+    "key",
+    "normal",
+    "permutation",
+    "randint",
+    "split",
+    "truncated_normal",
+    "uniform",
+]
+
+Shape = int | Sequence[int]
+
+
+def _shape(shape: Shape) -> tuple[int, ...]:
+    try:
+        found = (
+            (operator.index(shape),)
+            if not isinstance(shape, (tuple, list))
+            else tuple(operator.index(extent) for extent in shape)
+        )
+    except TypeError:
+        raise ShapeError(f"a shape is an int or a tuple of ints, not {shape!r}") from None
+    if any(extent < 0 for extent in found):
+        raise ShapeError(f"a shape has no negative extents: {found}")
+    return found
+
+
+def _key(key: Any) -> Node:
+    node = as_node(key)
+    if node.shape != (2,) or node.dtype != np.uint32:
+        raise DTypeError(
+            f"a key is two uint32 words, this is {node.type}; make one with cr.random.key(seed), "
+            "or use cr.vmap for many keys"
+        )
+    return node
+
+
+def _float(dtype: Any) -> np.dtype[Any]:
+    found = as_dtype(dtype)
+    if found.kind != "f":
+        raise DTypeError(f"random numbers of this kind are floating-point, not {found.name}")
+    return found
+
+
+def key(seed: int) -> Tensor:
+    """The key that belongs to an integer seed, 0 ≤ seed < 2⁶⁴; shape (2,), uint32.
+
+    >>> import chainrule as cr
+    >>> cr.random.key(7)
+    tensor([0, 7], dtype=uint32)
+    """
+    number = operator.index(seed)
+    if not 0 <= number < 2**64:
+        raise DomainError(f"a seed is at least 0 and below 2**64, not {number}")
+    return Tensor(array(np.array([number >> 32, number & 0xFFFFFFFF], np.uint32)))
+
+
+def split(key: Any, num: int = 2) -> Tensor:
+    """``num`` new independent keys; shape (num, 2). Use each key once, then split it.
+
+    >>> import chainrule as cr
+    >>> cr.random.split(cr.random.key(0), 3).shape
+    (3, 2)
+    """
+    return wrap(random_bits(_key(key), shape=(*_shape(num), 2), stream=SPLIT))
+
+
+def fold_in(key: Any, data: Any) -> Tensor:
+    """A new key from a key and an integer (a step, a layer's number); shape (2,)."""
+    return wrap(fold_in_(_key(key), as_node(data)))
+
+
+def bits(key: Any, shape: Shape = ()) -> Tensor:
+    """Uniform random uint32 words."""
+    return wrap(random_bits(_key(key), shape=_shape(shape), stream=DRAW))
+
+
+def _unit(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Node:
+    """Uniform on [0, 1): 24 random bits in float32 (11 in float16), 53 in float64."""
+    if dtype == FLOAT:
+        words = random_bits(_key(key), shape=(*shape, 2), stream=DRAW)
+        pair = array(np.array([2.0**-27, 2.0**-53]))  # of the high 27 and the high 26 bits
+        shifted = floor_divide(words, array(np.array([2**5, 2**6], np.uint32)))
+        return sum_(mul(cast(shifted, dtype=FLOAT), pair), axes=(len(shape),), keepdims=False)
+    words = random_bits(_key(key), shape=shape, stream=DRAW)
+    kept = 11 if dtype.itemsize == 2 else 24
+    whole = floor_divide(words, array(np.array(2 ** (32 - kept), np.uint32)))
+    return mul(cast(whole, dtype=dtype), literal(2.0**-kept, dtype))
+
+
+def uniform(
+    key: Any, shape: Shape = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = "float64"
+) -> Tensor:
+    """Uniform on [low, high), differentiable in both bounds.
+
+    >>> import chainrule as cr
+    >>> x = cr.random.uniform(cr.random.key(0), (1000,))
+    >>> bool((x >= 0).all()), bool((x < 1).all())
+    (True, True)
+    """
+    wanted = _float(dtype)
+    unit = _unit(key, _shape(shape), wanted)
+    lo, hi = as_node(low, wanted), as_node(high, wanted)
+    return wrap(add(lo, mul(hi - lo, unit)))
+
+
+def _open_unit(key: Any, shape: Shape, dtype: np.dtype[Any]) -> Node:
+    """Uniform on (0, 1): never 0, so that logarithms are finite."""
+    tiny = 2.0**-54 if dtype == FLOAT else 2.0**-25 if dtype.itemsize == 4 else 2.0**-12
+    return maximum(_unit(key, _shape(shape), dtype), literal(tiny, dtype))
+
+
+def normal(
+    key: Any, shape: Shape = (), mean: Any = 0.0, std: Any = 1.0, dtype: Any = "float64"
+) -> Tensor:
+    """Normal with the given mean and standard deviation, differentiable in both.
+
+    It is √2·erf⁻¹(u) of a uniform u on (-1, 1) (inversion of the distribution function).
+
+    >>> import chainrule as cr
+    >>> x = cr.random.normal(cr.random.key(0), (10_000,))
+    >>> bool(abs(x.mean()) < 0.05), bool(abs(x.std() - 1) < 0.05)
+    (True, True)
+    """
+    wanted = _float(dtype)
+    unit = _open_unit(key, shape, wanted)
+    standard = erfinv(unit * 2.0 - 1.0) * math.sqrt(2.0)
+    return wrap(add(as_node(mean, wanted), mul(as_node(std, wanted), standard)))
+
+
+def truncated_normal(
+    key: Any, shape: Shape = (), low: float = -2.0, high: float = 2.0, dtype: Any = "float64"
+) -> Tensor:
+    """Standard normal restricted to [low, high], by inversion."""
+    if not low < high:
+        raise DomainError(f"truncated_normal: low must be below high, not {low} and {high}")
+    wanted = _float(dtype)
+    ends = [erf(literal(end / math.sqrt(2.0), FLOAT)) for end in (low, high)]
+    a, b = (cast(end, dtype=wanted) for end in ends)
+    unit = _open_unit(key, shape, wanted)
+    drawn = erfinv(a + (b - a) * unit) * math.sqrt(2.0)
+    return wrap(minimum(maximum(drawn, low), high))
+
+
+def exponential(key: Any, shape: Shape = (), dtype: Any = "float64") -> Tensor:
+    """Exponential with rate 1: -log(1 - u)."""
+    return wrap(-log1p(-_unit(key, _shape(shape), _float(dtype))))
+
+
+def gumbel(key: Any, shape: Shape = (), dtype: Any = "float64") -> Tensor:
+    """Standard Gumbel: -log(-log u)."""
+    return wrap(-log(-log(_open_unit(key, shape, _float(dtype)))))
+
+
+def bernoulli(key: Any, p: Any = 0.5, shape: Shape | None = None) -> Tensor:
+    """True with probability ``p``; boolean, of the shape of ``p`` unless one is given."""
+    (probability,) = promote(p)
+    if not probability.type.is_float:
+        probability = cast(probability, dtype=FLOAT)
+    wanted = probability.shape if shape is None else _shape(shape)
+    return wrap(less(_unit(key, wanted, FLOAT), cast(probability, dtype=FLOAT)))
+
+
+def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = None) -> Tensor:
+    """Indices drawn with probabilities softmax(logits) along ``axis``; int64.
+
+    By the Gumbel-max trick: argmax(logits + Gumbel noise). ``shape`` puts draws in front:
+    its trailing part must be the shape of ``logits`` without ``axis``.
+
+    >>> import chainrule as cr
+    >>> cr.random.categorical(cr.random.key(1), cr.tensor([0.0, -1e9, -1e9]), shape=(4,))
+    tensor([0, 0, 0, 0])
+    """
+    node = as_node(logits)
+    if not node.type.is_float or not node.shape:
+        raise DTypeError(f"categorical: logits are a floating-point array, not {node.type}")
+    if not -node.ndim <= axis < node.ndim:
+        raise ShapeError(f"categorical: axis {axis} of logits of shape {node.shape}")
+    at = axis % node.ndim
+    rest = node.shape[:at] + node.shape[at + 1 :]
+    wanted = rest if shape is None else _shape(shape)
+    lead = len(wanted) - len(rest)
+    if lead < 0 or wanted[lead:] != rest:
+        raise ShapeError(f"categorical: shape {wanted} does not end with {rest}")
+    full = wanted[:lead] + node.shape
+    noise = gumbel(key, full, node.dtype).node
+    return wrap(argmax(add(noise, node), axis=lead + at, keepdims=False))
+
+
+def randint(key: Any, shape: Shape, low: int, high: int, dtype: Any = "int64") -> Tensor:
+    """Uniform integers in [low, high)."""
+    lo, hi = operator.index(low), operator.index(high)
+    if not lo < hi:
+        raise DomainError(f"randint: low must be below high, not {lo} and {hi}")
+    wanted = as_dtype(dtype)
+    if wanted.kind not in "iu" or lo < np.iinfo(wanted).min or hi - 1 > np.iinfo(wanted).max:
+        raise DTypeError(f"randint: {lo} … {hi - 1} does not fit into {wanted.name}")
+    words = random_bits(_key(key), shape=(*_shape(shape), 2), stream=DRAW)
+    wide = cast(words, dtype=np.dtype(np.uint64))
+    weights = array(np.array([2**32, 1], np.uint64))
+    number = sum_(wide * weights, axes=(words.ndim - 1,), keepdims=False)
+    span = remainder(number, array(np.array(hi - lo, np.uint64)))
+    return wrap(cast(cast(span, dtype=INT) + lo, dtype=wanted))
+
+
+def permutation(key: Any, x: Any, axis: int = 0) -> Tensor:
+    """``x`` shuffled along ``axis``; an integer n stands for 0 … n-1.
+
+    >>> import chainrule as cr
+    >>> sorted(cr.random.permutation(cr.random.key(0), 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    node = array(np.arange(x)) if isinstance(x, int) else as_node(x)
+    if not -node.ndim <= axis < node.ndim:
+        raise ShapeError(f"permutation: axis {axis} of an array of shape {node.shape}")
+    at = axis % node.ndim
+    order = argsort(_unit(key, (node.shape[at],), FLOAT), axis=0, descending=False)
+    return wrap(move_axis(gather(node, order, axes=(at,)), 0, at))
