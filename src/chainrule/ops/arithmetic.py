@@ -274,6 +274,7 @@ pow_: Elementwise = Elementwise(
     name="pow",
     evaluate=np.power,
     partials=(_pow_base, _pow_exponent),
+    dtypes=NUMBERS,
     domain=((0.0, np.inf), REALS),
     range=(0.0, np.inf),
     monotone=lambda x, c: (sign_of(c), sign_of((x[0] - 1, x[1] - 1))),

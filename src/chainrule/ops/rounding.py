@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.ops.arithmetic import REALS2, enclose_div
+from chainrule.ops.arithmetic import enclose_div
 from chainrule.ops.bounds import Bounds, flipped, sign_of
+from chainrule.ops.choice import REALS2
 from chainrule.ops.logic import NUMBERS
 from chainrule.ops.record import Case, Elementwise, Monotone
 
