@@ -8,15 +8,20 @@ from types import MappingProxyType
 from chainrule.ops import (
     arithmetic,
     branch,
+    contract,
     control,
+    conv,
     cumulative,
     exponential,
     index,
+    linalg,
     logic,
     reduce,
     rounding,
     shape,
     sorting,
+    special,
+    spectral,
     trigonometric,
     window,
 )
@@ -28,6 +33,7 @@ FAMILIES = (
     control,
     exponential,
     rounding,
+    special,
     trigonometric,
     logic,
     shape,
@@ -36,6 +42,10 @@ FAMILIES = (
     cumulative,
     index,
     sorting,
+    contract,
+    conv,
+    linalg,
+    spectral,
 )
 
 
