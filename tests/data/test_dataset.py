@@ -1,0 +1,113 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import data
+from chainrule.core.errors import DomainError, DTypeError, ShapeError
+
+
+@pytest.fixture(scope="module")
+def digits() -> data.Dataset:
+    return data.load_digits()
+
+
+def test_digits_are_those_of_the_source(digits):
+    assert digits.inputs.shape == (1797, 64)
+    assert np.bincount(digits.targets).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    pixels = (digits.inputs * 16).astype(np.uint8)
+    assert (pixels == digits.inputs * 16).all()
+    assert pixels.max() == 16
+    digest = hashlib.sha256(pixels.tobytes() + digits.targets.astype(np.uint8).tobytes())
+    assert digest.hexdigest() == (
+        "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+    )
+
+
+
+
+
+def test_digits_equal_scikit_learns(digits):
+    datasets = pytest.importorskip("sklearn.datasets")
+    theirs = datasets.load_digits()
+    np.testing.assert_array_equal(digits.inputs * 16, theirs.data)
+    np.testing.assert_array_equal(digits.targets, theirs.target)
+
+
+def test_split_keeps_the_share_of_each_class_and_every_example(digits):
+    train, test = digits.split(test=0.2, seed=3)
+    assert len(train) + len(test) == len(digits)
+    counts = np.bincount(digits.targets)
+    np.testing.assert_array_equal(np.bincount(test.targets), np.round(0.2 * counts))
+    rows = np.concatenate([train.inputs, test.inputs])
+    np.testing.assert_array_equal(
+        rows[np.lexsort(rows.T)], digits.inputs[np.lexsort(digits.inputs.T)]
+    )
+
+
+def test_split_is_decided_by_the_seed(digits):
+    again, other = digits.split(seed=1)[1], digits.split(seed=2)[1]
+    np.testing.assert_array_equal(digits.split(seed=1)[1].inputs, again.inputs)
+    assert not np.array_equal(other.inputs, again.inputs)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
+def test_split_refuses_a_share_that_is_none(digits, share):
+    with pytest.raises(DomainError, match="between 0 and 1"):
+        digits.split(test=share)
+
+
+def test_split_refuses_to_leave_a_set_empty():
+    with pytest.raises(DomainError, match="empty"):
+        data.Dataset(np.zeros((2, 1)), np.array([0, 1])).split(test=0.2)
+
+
+def test_split_by_class_needs_classes():
+    with pytest.raises(DTypeError, match="float64"):
+        data.Dataset(np.zeros((2, 1)), np.zeros(2)).split()
+
+
+def test_batches_hold_each_example_once_in_the_order_of_the_key():
+    x = np.arange(10.0)[:, None]
+    y = np.arange(10)
+
+    def order(key):
+        found = list(data.batches((x, y), 4, key=key))
+        assert [len(b) for b, _ in found] == [4, 4, 2]
+        for inputs, targets in found:
+            np.testing.assert_array_equal(inputs.numpy()[:, 0], targets.numpy())
+        return np.concatenate([targets.numpy() for _, targets in found]).tolist()
+
+    assert order(None) == list(range(10))
+    shuffled = order(cr.random.key(1))
+    assert shuffled != list(range(10))
+    assert sorted(shuffled) == list(range(10))
+    assert order(cr.random.key(1)) == shuffled
+    assert order(cr.random.key(2)) != shuffled
+
+
+def test_batches_may_drop_the_last():
+    found = list(data.batches((np.zeros((5, 1)), np.zeros(5)), 2, drop_last=True))
+    assert [len(x) for x, _ in found] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        (([[1.0]], [1, 2]), ShapeError, "1 inputs but 2 targets"),
+        ((np.zeros((0, 2)), np.zeros(0)), ShapeError, "no example"),
+        (([[1.0], [np.nan]], [0, 1]), DomainError, "example 1"),
+        (([[1.0]], [np.inf]), DomainError, "targets hold a NaN or an infinity"),
+        ((1.0, 2.0), ShapeError, "one number"),
+        ("digits", ShapeError, "got a str"),
+    ],
+)
+def test_bad_data_is_refused(given, error, words):
+    with pytest.raises(error, match=words):
+        data.as_dataset(given)
+
+
+def test_batch_size_is_at_least_one():
+    with pytest.raises(DomainError, match="batch_size"):
+        data.batches(([1.0], [1]), 0)

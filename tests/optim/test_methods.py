@@ -1,0 +1,219 @@
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import optim
+from chainrule.core import tree
+from chainrule.core.errors import DomainError, GradientError, TreeError
+
+OPTIMIZERS = {
+    "sgd": lambda rate: optim.sgd(rate),
+    "momentum": lambda rate: optim.sgd(rate, momentum=0.9),
+    "nesterov": lambda rate: optim.sgd(rate, momentum=0.9, nesterov=True),
+    "sgd with decay": lambda rate: optim.sgd(rate, momentum=0.5, weight_decay=0.1),
+    "adam": lambda rate: optim.adam(rate),
+    "adam with other moments": lambda rate: optim.adam(rate, b1=0.8, b2=0.95, eps=1e-3),
+    "adam with decay": lambda rate: optim.adam(rate, weight_decay=0.1),
+    "adamw": lambda rate: optim.adamw(rate, weight_decay=0.1),
+}
+TORCH = {
+    "sgd": lambda torch, p, rate: torch.optim.SGD(p, rate),
+    "momentum": lambda torch, p, rate: torch.optim.SGD(p, rate, momentum=0.9),
+    "nesterov": lambda torch, p, rate: torch.optim.SGD(p, rate, momentum=0.9, nesterov=True),
+    "sgd with decay": lambda torch, p, rate: torch.optim.SGD(
+        p, rate, momentum=0.5, weight_decay=0.1
+    ),
+    "adam": lambda torch, p, rate: torch.optim.Adam(p, rate),
+    "adam with other moments": lambda torch, p, rate: torch.optim.Adam(
+        p, rate, betas=(0.8, 0.95), eps=1e-3
+    ),
+    "adam with decay": lambda torch, p, rate: torch.optim.Adam(p, rate, weight_decay=0.1),
+    "adamw": lambda torch, p, rate: torch.optim.AdamW(p, rate, weight_decay=0.1),
+}
+START = np.array([1.5, -2.0, 0.3])
+CURVES = np.array([1.0, 30.0, 0.01])
+
+
+def rosenbrock_like(x, power):
+    """Curved, badly scaled, and with gradients that change their sign on the way."""
+    return (power(x, 4) * CURVES).sum() + x[0] * x[1] - x[2]
+
+
+def trajectory(optimizer, steps):
+    params = {"x": cr.tensor(START)}
+    state = optimizer.init(params)
+    path = []
+    for _ in range(steps):
+        gradient = cr.grad(lambda p: rosenbrock_like(p["x"], lambda x, n: x**n))(params)
+        updates, state = optimizer.update(gradient, state, params)
+        params = optim.apply_updates(params, updates)
+        path.append(params["x"].numpy())
+    return np.array(path)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_trajectory_equals_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    rate = 2e-3
+    x = torch.tensor(START, requires_grad=True)
+    optimizer = TORCH[name](torch, [x], rate)
+    curves = torch.tensor(CURVES)
+    theirs = []
+    for _ in range(200):
+        optimizer.zero_grad()
+        ((x**4 * curves).sum() + x[0] * x[1] - x[2]).backward()
+        optimizer.step()
+        theirs.append(x.detach().numpy().copy())
+    ours = trajectory(OPTIMIZERS[name](rate), 200)
+    np.testing.assert_allclose(ours, np.array(theirs), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+class TestContract:
+    def test_a_convex_quadratic_decreases(self, name):
+        optimizer = OPTIMIZERS[name](0.05)
+        params = [cr.tensor([3.0, -2.0]), {"b": cr.tensor(1.0)}]
+
+        def loss(p):
+            return (p[0] ** 2).sum() + 2.0 * p[1]["b"] ** 2
+
+        state, first = optimizer.init(params), loss(params).item()
+        for _ in range(100):
+            updates, state = optimizer.update(cr.grad(loss)(params), state, params)
+            params = optim.apply_updates(params, updates)
+        assert loss(params).item() < 0.1 * first
+
+    def test_a_rate_of_zero_changes_nothing(self, name):
+        np.testing.assert_array_equal(trajectory(OPTIMIZERS[name](0.0), 3), [START] * 3)
+
+    def test_a_constant_schedule_equals_the_number(self, name):
+        fixed = trajectory(OPTIMIZERS[name](1e-3), 5)
+        scheduled = trajectory(OPTIMIZERS[name](lambda step: 1e-3), 5)
+        np.testing.assert_array_equal(scheduled, fixed)
+
+    def test_the_state_is_a_pytree_of_tensors(self, name):
+        state = OPTIMIZERS[name](0.1).init({"x": cr.tensor(START)})
+        leaves, structure = tree.flatten(state)
+        assert all(isinstance(leaf, cr.Tensor) for leaf in leaves)
+        again = structure.build(leaves)
+        assert tree.flatten(again)[1] == structure
+
+    def test_parameters_keep_their_dtype(self, name):
+        optimizer = OPTIMIZERS[name](lambda step: cr.tensor(0.1) / (1 + step))
+        params = {"x": cr.tensor(START, dtype="float32")}
+        state = optimizer.init(params)
+        for _ in range(2):
+            updates, state = optimizer.update(params, state, params)
+            assert updates["x"].dtype == np.float32
+            assert optim.apply_updates(params, updates)["x"].dtype == np.float32
+
+    def test_the_bound_face_takes_the_same_steps(self, name):
+        model = cr.nn.Linear(3, 1, key=cr.random.key(0), dtype="float64")
+        model.weight.assign_(START[None])
+        start_bias = model.bias.numpy().copy()
+        bound = OPTIMIZERS[name](2e-3).bind(model)
+        for _ in range(20):
+            bound.zero_grad()
+            loss = rosenbrock_like(model.weight[0], lambda x, n: x**n) + 0.0 * model.bias.sum()
+            loss.backward()
+            bound.step()
+        expected = trajectory(OPTIMIZERS[name](2e-3), 20)[-1]
+        np.testing.assert_allclose(model.weight.numpy()[0], expected, rtol=1e-13)
+        np.testing.assert_array_equal(model.bias.numpy(), start_bias)
+
+    def test_another_models_state_is_refused(self, name):
+        optimizer = OPTIMIZERS[name](0.1)
+        params, other = {"x": cr.tensor(START)}, {"y": cr.tensor(START)}
+        with pytest.raises(TreeError):
+            updates, _ = optimizer.update(other, optimizer.init(params), params)
+            optim.apply_updates(params, updates)
+
+
+def test_a_schedule_sees_the_steps_done():
+    seen = []
+
+    def schedule(step):
+        seen.append(int(step))
+        return 0.5 ** int(step)
+
+    optimizer = optim.sgd(schedule)
+    params = {"x": cr.tensor([1.0])}
+    state = optimizer.init(params)
+    moved = []
+    for _ in range(3):
+        updates, state = optimizer.update({"x": cr.tensor([1.0])}, state, params)
+        moved.append(updates["x"].item())
+    assert seen == [0, 1, 2]
+    assert moved == [-1.0, -0.5, -0.25]
+
+
+def test_global_norm_clipping_keeps_short_gradients_and_shortens_long_ones():
+    clip = optim.clip_by_global_norm(5.0)
+    short = {"a": cr.tensor([3.0]), "b": cr.tensor([[3.9]])}
+    long = {"a": cr.tensor([30.0]), "b": cr.tensor([[40.0]])}
+    kept, _ = clip.update(short, clip.init(short), short)
+    assert [kept["a"].item(), kept["b"].item()] == [3.0, 3.9]
+    cut, _ = clip.update(long, clip.init(long), long)
+    np.testing.assert_allclose([cut["a"].item(), cut["b"].item()], [3.0, 4.0], rtol=1e-15)
+    zero, _ = clip.update({"a": cr.tensor([0.0])}, (), None)
+    assert zero["a"].item() == 0.0
+
+
+def test_chain_feeds_one_into_the_next():
+    chained = optim.chain(optim.clip_by_global_norm(1.0), optim.sgd(0.1, momentum=0.9))
+    params = {"x": cr.tensor([0.0])}
+    state = chained.init(params)
+    updates, state = chained.update({"x": cr.tensor([1000.0])}, state, params)
+    np.testing.assert_allclose(updates["x"].item(), -0.1, rtol=1e-15)
+    assert repr(chained) == "chain(clip_by_global_norm(1.0), sgd(0.1, momentum=0.9))"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optim.sgd(-0.1),
+        lambda: optim.sgd(float("nan")),
+        lambda: optim.sgd(0.1, momentum=1.0),
+        lambda: optim.sgd(0.1, nesterov=True),
+        lambda: optim.sgd(0.1, weight_decay=-1.0),
+        lambda: optim.adam(b1=1.0),
+        lambda: optim.adam(b2=-0.1),
+        lambda: optim.adam(eps=-1e-8),
+        lambda: optim.clip_by_global_norm(0.0),
+    ],
+)
+def test_values_out_of_range_are_refused(make):
+    with pytest.raises(DomainError):
+        make()
+
+
+def test_step_before_backward_says_so():
+    model = cr.nn.Linear(2, 1, key=cr.random.key(0))
+    with pytest.raises(GradientError, match="before loss.backward"):
+        optim.sgd(0.1).bind(model).step()
+
+
+def test_a_parameter_left_out_of_the_loss_is_named():
+    model = cr.nn.Linear(2, 1, key=cr.random.key(0))
+    opt = optim.sgd(0.1).bind(model)
+    model.weight.sum().backward()
+    with pytest.raises(GradientError, match="does not depend on bias"):
+        opt.step()
+
+
+def test_frozen_parameters_stay():
+    model = cr.nn.Linear(2, 1, key=cr.random.key(0))
+    model.bias.requires_grad_(False)
+    before = model.bias.numpy().copy()
+    opt = optim.adam(0.1).bind(model)
+    (model(cr.tensor([[1.0, 1.0]], dtype="float32")) ** 2).sum().backward()
+    opt.step()
+    np.testing.assert_array_equal(model.bias.numpy(), before)
+    assert model.weight.grad is not None
+    opt.zero_grad()
+    assert model.weight.grad is None
+
+
+def test_a_model_without_parameters_cannot_be_bound():
+    with pytest.raises(GradientError, match="no parameter"):
+        optim.sgd(0.1).bind(cr.nn.ReLU())
