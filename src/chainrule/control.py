@@ -14,7 +14,7 @@ from chainrule.core.types import array_type
 from chainrule.ops import branch
 from chainrule.ops.control import call
 from chainrule.ops.control import scan as scan_
-from chainrule.ops.special import stop_gradient as stop_gradient_
+from chainrule.ops.exponential import stop_gradient as stop_gradient_
 from chainrule.tensor import BOOL, Tensor, as_node, mode, wrap
 from chainrule.tracing import Closure, trace_closure, with_captured
 

@@ -155,6 +155,6 @@ def with_captured(closures: Sequence[Closure], arity: int) -> tuple[list[Graph],
     for closure in closures:
         own, holes = closure.graph.inputs[:arity], closure.graph.inputs[arity:]
         by_node = dict(zip(closure.captured, holes, strict=True))
-        front = [by_node.get(node) or input_node(node.type) for node in shared]
+        front = [by_node[node] if node in by_node else input_node(node.type) for node in shared]
         graphs.append(Graph((*front, *own), closure.graph.outputs))
     return graphs, tuple(shared)
