@@ -197,12 +197,19 @@ def _float_type(x: ArrayType, axes: Axes, keepdims: bool) -> ArrayType:
 
 
 def _evaluate_logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
-    """max + log Σ exp(x - max), which does not overflow (Blanchard, Higham & Higham,
-    Accurately computing the log-sum-exp and softmax functions, 2021, algorithm 3.1)."""
-    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, np.zeros_like(top))
-    with np.errstate(divide="ignore", over="ignore"):  # log 0 = -∞ and exp ∞ = ∞ are meant
-        y = top + np.log(np.sum(np.exp(x - top), axis=axes, keepdims=True))
+    """top + log Σ exp(x - top), without overflow and accurate also where the result is near 0.
+
+    The terms that equal the top are counted, so that the logarithm of the others is a log1p
+    (Blanchard, Higham & Higham, Accurately computing the log-sum-exp and softmax functions, 2021).
+    """
+    wide = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+    top = np.max(wide, axis=axes, keepdims=True, initial=-np.inf)
+    ties = wide == top
+    count = np.maximum(np.sum(ties, axis=axes, keepdims=True), 1).astype(wide.dtype)
+    with np.errstate(invalid="ignore"):  # ∞ - ∞ is a tie, and masked
+        others = np.where(ties, np.zeros_like(top), np.exp(wide - top))
+    rest = np.sum(others, axis=axes, keepdims=True)
+    y = (top + (np.log(count) + np.log1p(rest / count))).astype(x.dtype)
     return y if keepdims else np.reshape(y, reduced_shape(x.shape, axes))
 
 
