@@ -11,10 +11,10 @@ from chainrule.core.graph import Graph
 from chainrule.core.node import Node, array, input_node
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import array_type
-from chainrule.ops import branch
-from chainrule.ops.control import call
-from chainrule.ops.control import scan as scan_
+from chainrule.ops import branch, recompute
+from chainrule.ops.calls import call
 from chainrule.ops.exponential import stop_gradient as stop_gradient_
+from chainrule.ops.scan import scan as scan_
 from chainrule.tensor import BOOL, Tensor, as_node, mode, wrap
 from chainrule.tracing import Closure, trace_closure, with_captured
 
@@ -182,7 +182,7 @@ def checkpoint(f: Function) -> Function:
         closure = trace_closure(
             functools.partial(f, **kwargs), structure, [node.type for node in nodes]
         )
-        results = call(branch.checkpoint, [*nodes, *closure.captured], (closure.graph,))
+        results = call(recompute.checkpoint, [*nodes, *closure.captured], (closure.graph,))
         return closure.result.build(wrap(node) for node in results)
 
     return wrapped
@@ -226,7 +226,7 @@ def custom_gradient(f: Function) -> Function:
         constants = _frozen([*outputs, *pulled], {*holes, *cts})
         graph = Graph(holes, constants[: len(outputs)])
         pullback = Graph((*holes, *cts), constants[len(outputs) :])
-        results = call(branch.custom, nodes, (graph, pullback))
+        results = call(recompute.custom, nodes, (graph, pullback))
         return tree.build(wrap(node) for node in results)
 
     return wrapped

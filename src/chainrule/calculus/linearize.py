@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.core.errors import DTypeError, GradientError, ShapeError, TreeError
 from chainrule.core.node import Node, array, topological
 from chainrule.core.tree import Tree, flatten
-from chainrule.ops.control import fresh_variable
+from chainrule.ops.calls import fresh_variable
 from chainrule.rules.reach import must_record
 from chainrule.tensor import Tensor, as_node, mode, zeros_for
 

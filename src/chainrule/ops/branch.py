@@ -1,4 +1,4 @@
-"""Primitives that choose, repeat or replace graphs: cond, while, checkpoint, custom gradient."""
+"""Primitives that choose or repeat by value: cond and while."""
 
 from __future__ import annotations
 
@@ -12,27 +12,18 @@ from chainrule.core.graph import Graph, replace
 from chainrule.core.node import Node, input_node
 from chainrule.core.types import ArrayType, array_type, tuple_type
 from chainrule.ops.arithmetic import where
-from chainrule.ops.control import (
+from chainrule.ops.calls import (
     MaybeNodes,
     batched_graph,
     call,
+    check_inputs,
     float_inputs,
-    fresh_variable,
     jvp_graph,
+    output_types,
     present,
 )
 from chainrule.ops.record import BOOL, Call, Case, Readings
 from chainrule.ops.shape import materialize, reshape
-
-
-def _outputs(graph: Graph) -> tuple[ArrayType, ...]:
-    return tuple(node.type for node in graph.outputs)
-
-
-def _check_inputs(name: str, graph: Graph, types: Sequence[ArrayType]) -> None:
-    wanted = tuple(node.type for node in graph.inputs)
-    if wanted != tuple(types):
-        raise ShapeError(f"{name}: the function takes {wanted}, it was given {tuple(types)}")
 
 
 def _choose(predicate: Node, a: Node, b: Node) -> Node:
@@ -48,13 +39,13 @@ def _cond_infer(predicate: ArrayType, *rest: Any) -> Any:
     types, (yes, no) = rest[:-2], rest[-2:]
     if predicate.shape != () or predicate.dtype is not BOOL:
         raise DTypeError(f"cond: the predicate must be one boolean, not {predicate}")
-    _check_inputs("cond", yes, types)
-    _check_inputs("cond", no, types)
-    if _outputs(yes) != _outputs(no):
+    check_inputs("cond", yes, types)
+    check_inputs("cond", no, types)
+    if output_types(yes) != output_types(no):
         raise ShapeError(
-            f"cond: the branches return {_outputs(yes)} and {_outputs(no)}; they must agree"
+            f"cond: the branches return {output_types(yes)} and {output_types(no)}; they must agree"
         )
-    return tuple_type(_outputs(yes))
+    return tuple_type(output_types(yes))
 
 
 def _cond_evaluate(predicate: Any, *rest: Any) -> tuple[Any, ...]:
@@ -170,16 +161,16 @@ def _while_split(values: Sequence[Any], tests: int, steps: int) -> tuple[Any, An
 def _while_infer(*args: Any) -> Any:
     types, (test, step, tests, steps) = args[:-4], args[-4:]
     a, b, state = _while_split(types, tests, steps)
-    _check_inputs("while_loop", test, (*a, *state))
-    _check_inputs("while_loop", step, (*b, *state))
-    if _outputs(test) != (array_type((), BOOL),):
-        raise DTypeError(f"while_loop: the test must return one boolean, not {_outputs(test)}")
-    if _outputs(step) != tuple(state):
+    check_inputs("while_loop", test, (*a, *state))
+    check_inputs("while_loop", step, (*b, *state))
+    if output_types(test) != (array_type((), BOOL),):
+        raise DTypeError(f"while_loop: the test must return one boolean, not {output_types(test)}")
+    if output_types(step) != tuple(state):
         raise ShapeError(
             f"while_loop: the state enters a step as {tuple(state)} and leaves it as "
-            f"{_outputs(step)}; a step must keep shapes and dtypes"
+            f"{output_types(step)}; a step must keep shapes and dtypes"
         )
-    return tuple_type(_outputs(step))
+    return tuple_type(output_types(step))
 
 
 def _while_evaluate(*args: Any) -> tuple[Any, ...]:
@@ -322,154 +313,4 @@ while_: Call = Call(
     reverse=False,
     cases=_while_cases,
     rule="chain rule through each step",
-)
-
-
-# -- checkpoint: argument (graph,); its results, recomputed in the reverse pass --------------------
-
-
-def _inline_infer(name: str) -> Any:
-    def infer(*args: Any) -> Any:
-        types, graph = args[:-1], args[-1]
-        _check_inputs(name, graph, types)
-        return tuple_type(_outputs(graph))
-
-    return infer
-
-
-def _checkpoint_vjp(
-    read: Readings,
-    cts: MaybeNodes,
-    needed: Sequence[bool],
-    sources: tuple[Node, ...],
-    graph: Graph,
-) -> MaybeNodes:
-    # under a new identity the forward pass is computed anew instead of being found
-    again = [
-        fresh_variable(s) if need and s.type.is_float else s
-        for s, need in zip(sources, needed, strict=True)
-    ]
-    outputs = graph(*again)
-    variables = [s for s, need in zip(again, needed, strict=True) if need and s.type.is_float]
-    found = iter(read.pull(outputs, cts, variables))
-    return [
-        next(found) if need and s.type.is_float else None
-        for s, need in zip(sources, needed, strict=True)
-    ]
-
-
-def _checkpoint_jvp(
-    read: Readings, tangents: MaybeNodes, sources: tuple[Node, ...], graph: Graph
-) -> MaybeNodes:
-    again = [s if t is None else fresh_variable(s) for s, t in zip(sources, tangents, strict=True)]
-    moved = {s: t for s, t in zip(again, tangents, strict=True) if t is not None}
-    return read.push(graph(*again), moved)
-
-
-def _checkpoint_batch(
-    read: Readings, size: int, batched: Sequence[bool], sources: tuple[Node, ...], graph: Graph
-) -> Sequence[tuple[Node, bool]]:
-    inputs, outputs = batched_graph(read, graph, batched, size)
-    results = call(checkpoint, sources, (Graph(inputs, [node for node, _ in outputs]),))
-    return [(node, many) for node, (_, many) in zip(results, outputs, strict=True)]
-
-
-def _checkpoint_cases(rng: np.random.Generator) -> Iterator[Case]:
-    x, y = (input_node(array_type((3,), np.dtype("float64"))) for _ in range(2))
-    values = tuple(np.asarray(rng.normal(size=3)) for _ in range(2))
-    yield Case(values, (Graph((x, y), (x * y * x, x + y)),))
-
-
-checkpoint: Call = Call(
-    name="checkpoint",
-    parameters=("graph",),
-    evaluate=lambda *args: tuple(args[-1].evaluate(args[:-1])),
-    infer=_inline_infer("checkpoint"),
-    jvp=_checkpoint_jvp,
-    vjp=_checkpoint_vjp,
-    batch=_checkpoint_batch,
-    cases=_checkpoint_cases,
-    rule="chain rule, recomputed",
-)
-
-
-# -- custom gradient: argument (graph, pullback); pullback: (inputs, cotangents) -> cotangents -----
-
-
-def _custom_infer(*args: Any) -> Any:
-    types, (graph, pullback) = args[:-2], args[-2:]
-    _check_inputs("custom_gradient", graph, types)
-    inputs = [type for type in types if type.is_float]
-    for wanted, found in zip(inputs, _outputs(pullback), strict=True):
-        if wanted is not found:
-            raise ShapeError(
-                f"custom_gradient: the pullback returns {found} for an argument of type {wanted}"
-            )
-    return tuple_type(_outputs(graph))
-
-
-def _custom_vjp(
-    read: Readings,
-    cts: MaybeNodes,
-    needed: Sequence[bool],
-    sources: tuple[Node, ...],
-    graph: Graph,
-    pullback: Graph,
-) -> MaybeNodes:
-    given = [
-        present(ct, node) for ct, node in zip(cts, graph.outputs, strict=True) if node.type.is_float
-    ]
-    found = iter(pullback(*sources, *given))
-    return [next(found) if source.type.is_float else None for source in sources]
-
-
-def _custom_jvp(
-    read: Readings,
-    tangents: MaybeNodes,
-    sources: tuple[Node, ...],
-    graph: Graph,
-    pullback: Graph,
-) -> MaybeNodes:
-    """The pullback is linear in its cotangents; its own transpose is the pushforward."""
-    holes = [input_node(node.type) for node in graph.outputs if node.type.is_float]
-    outputs = pullback(*sources, *holes)
-    floats = [t for t, s in zip(tangents, sources, strict=True) if s.type.is_float]
-    found = iter(read.pull(outputs, floats, holes))
-    return [next(found) if node.type.is_float else None for node in graph.outputs]
-
-
-def _custom_batch(
-    read: Readings,
-    size: int,
-    batched: Sequence[bool],
-    sources: tuple[Node, ...],
-    graph: Graph,
-    pullback: Graph,
-) -> Sequence[tuple[Node, bool]]:
-    given = [s if f else materialize(s, size) for s, f in zip(sources, batched, strict=True)]
-    graphs = []
-    for old in (graph, pullback):
-        inputs, outputs = batched_graph(read, old, [True] * len(old.inputs), size)
-        graphs.append(
-            Graph(inputs, [node if many else materialize(node, size) for node, many in outputs])
-        )
-    return [(node, True) for node in call(custom, given, tuple(graphs))]
-
-
-def _custom_cases(rng: np.random.Generator) -> Iterator[Case]:
-    x, ct = (input_node(array_type((3,), np.dtype("float64"))) for _ in range(2))
-    graphs = (Graph((x,), (x * x * x,)), Graph((x, ct), (ct * (x * x) * 3.0,)))
-    yield Case((np.asarray(rng.normal(size=3)),), graphs)
-
-
-custom: Call = Call(
-    name="custom_gradient",
-    parameters=("graph", "pullback"),
-    evaluate=lambda *args: tuple(args[-2].evaluate(args[:-2])),
-    infer=_custom_infer,
-    jvp=_custom_jvp,
-    vjp=_custom_vjp,
-    batch=_custom_batch,
-    cases=_custom_cases,
-    rule="the rule its author gave",
 )

@@ -58,8 +58,8 @@ def _bits(key: Any, shape: tuple[int, ...], stream: int) -> Any:
     lead = key.shape[:-1]
     k0, k1 = key[..., 0, None], key[..., 1, None]
     x0, x1 = threefry(k0, k1, np.broadcast_to(high, lead + high.shape), low)
-    words = np.stack([x0, x1], axis=-1).reshape(*lead, -1)[..., :size]
-    return words.reshape(*lead, *shape)
+    words = np.stack([x0, x1], axis=-1).reshape((*lead, 2 * blocks.size))[..., :size]
+    return words.reshape((*lead, *shape))
 
 
 def _bits_type(key: ArrayType, shape: tuple[int, ...], stream: int) -> ArrayType:

@@ -1,8 +1,4 @@
-"""Primitives that carry graphs: scan, cond, while, checkpoint, custom gradient.
-
-Each result of such a primitive is a tuple, taken apart by `item`. The rules recurse: the
-derivative of a scan is a scan, the batch of a cond is a cond (or a choice).
-"""
+"""scan: a state carried through a sequence. Its derivative and its batch are scans again."""
 
 from __future__ import annotations
 
@@ -13,71 +9,19 @@ import numpy as np
 
 from chainrule.core.errors import ShapeError
 from chainrule.core.graph import Graph, replace
-from chainrule.core.node import Node, apply, input_node, topological, variable
+from chainrule.core.node import Node, input_node, topological
 from chainrule.core.types import array_type, tuple_type
 from chainrule.ops.arithmetic import add
-from chainrule.ops.record import Call, Case, Projection, Readings
-from chainrule.ops.shape import (
-    alias,
-    materialize,
-    move_axis,
-    zeros_like,
+from chainrule.ops.calls import (
+    MaybeNodes,
+    batched_graph,
+    call,
+    float_inputs,
+    jvp_graph,
+    present,
 )
-
-MaybeNodes = Sequence[Node | None]
-
-item: Projection = Projection(
-    name="item",
-    parameters=("index",),
-    evaluate=lambda values, index: values[index],
-    infer=lambda type, index: type.items[index],
-)
-
-
-def call(primitive: Call, sources: Sequence[Node], argument: tuple[Any, ...]) -> list[Node]:
-    """Apply a call and take all its results."""
-    node = apply(primitive, tuple(sources), argument)
-    return [item(node, index=index) for index in range(len(node.type.items))]  # type: ignore[attr-defined]
-
-
-def fresh_variable(node: Node) -> Node:
-    """The same value under a new identity, with respect to which one may differentiate."""
-    if node.tracked or node.value is None:
-        return alias(node, token=object())
-    return variable(node.value)
-
-
-def float_inputs(nodes: Sequence[Node], wanted: Sequence[bool]) -> list[Node]:
-    return [node for node, want in zip(nodes, wanted, strict=True) if want and node.type.is_float]
-
-
-# -- graphs of derivatives ---------------------------------------------------------------------
-
-
-def jvp_graph(
-    read: Readings, graph: Graph, active: Sequence[bool]
-) -> tuple[list[Node], list[Node | None]]:
-    """Holes for the tangents of the active inputs, and the tangents of the outputs."""
-    holes = [input_node(node.type) for node, a in zip(graph.inputs, active, strict=True) if a]
-    chosen = [node for node, a in zip(graph.inputs, active, strict=True) if a]
-    return holes, read.push(graph.outputs, dict(zip(chosen, holes, strict=True)))
-
-
-def batched_graph(
-    read: Readings, graph: Graph, batched: Sequence[bool], size: int
-) -> tuple[list[Node], list[tuple[Node, bool]]]:
-    """New inputs (batched ones with a leading axis) and the outputs in terms of them."""
-    inputs = [
-        input_node(array_type((size, *node.shape), node.dtype)) if flag else input_node(node.type)
-        for node, flag in zip(graph.inputs, batched, strict=True)
-    ]
-    single = {old: new for old, new, f in zip(graph.inputs, inputs, batched, strict=True) if not f}
-    many = {old: new for old, new, f in zip(graph.inputs, inputs, batched, strict=True) if f}
-    outputs = replace(graph.outputs, single)
-    return inputs, read.batch(outputs, many, size)
-
-
-# -- scan --------------------------------------------------------------------------------------
+from chainrule.ops.record import Call, Case, Readings
+from chainrule.ops.shape import materialize, move_axis, zeros_like
 
 Scan = tuple[Graph, int, int, int, bool]
 """The argument of a scan: body, length, number of constants, number of carries, reverse.
@@ -180,10 +124,6 @@ def _scan_jvp(
     for place, index in enumerate(emitted):
         found[index] = results[offset + place]
     return found
-
-
-def present(node: Node | None, like: Node) -> Node:
-    return zeros_like(like) if node is None else node
 
 
 def _scan_vjp(
