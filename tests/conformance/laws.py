@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 import mpmath
 import numpy as np
 
+from chainrule.core.graph import replace
 from chainrule.core.node import Node, apply, array, literal, variable
 from chainrule.core.types import ArrayType, type_of
-from chainrule.ops.control import item
+from chainrule.notation import parse, to_latex, to_text
+from chainrule.ops.calls import item
 from chainrule.ops.record import (
     Call,
     Case,
@@ -34,6 +36,10 @@ from chainrule.rules.taylor import series
 from chainrule.rules.vjp import Step, pull
 
 Law = Callable[[Primitive, np.random.Generator], None]
+
+
+DECLARED_CONSTANT = ("stop_gradient",)
+"""Primitives whose derivative is 0 by declaration, although their value does change."""
 
 
 class BrokenLawError(AssertionError):
@@ -208,6 +214,8 @@ def adjoint(record: Primitive, rng: np.random.Generator) -> None:
 
 def slopes(record: Primitive, rng: np.random.Generator) -> None:
     """Each partial agrees with finite differences."""
+    if record.name in DECLARED_CONSTANT:
+        return
     for case in differentiable(record, rng):
         sources, y = build(record, case)
         for i in float_indices(case):
@@ -372,8 +380,6 @@ def monotonicity(record: Primitive, rng: np.random.Generator) -> None:
         bounds = [(np.asarray(v), np.asarray(v)) for v in case.sources]
         monotone = record.monotone
         declared = monotone(*bounds, *case.argument) if callable(monotone) else monotone
-        own = record.curvature
-        curvature = own(*bounds, *case.argument) if callable(own) else own
         require(
             len(declared) == len(sources) == len(record.domain),
             f"{record.name}: {len(declared)} monotonicities, {len(record.domain)} domains, "
@@ -389,21 +395,31 @@ def monotonicity(record: Primitive, rng: np.random.Generator) -> None:
                 require(np.all(value <= 0), f"{record.name} is not decreasing in source {i}")
             if declared[i] == "constant":
                 require(np.all(value == 0), f"{record.name} is not constant in source {i}")
-        v = {
-            sources[i]: array(d)
-            for i, d in enumerate(directions(case, rng))
-            if i in float_indices(case)
-        }
-        (first,) = push([y], v, record=True)
-        (bend,) = (None,) if first is None else push([first], v)
-        value = np.zeros(y.shape) if bend is None else bend.value
-        slack = 1e-12 * (1 + np.abs(value))
-        if curvature == "convex":
-            require(np.all(value >= -slack), f"{record.name} is not convex: {value}")
-        if curvature == "concave":
-            require(np.all(value <= slack), f"{record.name} is not concave: {value}")
-        if curvature == "affine":
-            require(np.all(np.abs(value) <= slack), f"{record.name} is not affine: {value}")
+        floats = float_indices(case)
+        for moving in {(i,) for i in floats} | {tuple(floats)}:
+            _curvature(record, case, moving, directions(case, rng))
+
+
+def _curvature(
+    record: Elementwise, case: Case, moving: tuple[int, ...], v: list[np.ndarray]
+) -> None:
+    """What is declared for a small box around the ``moving`` sources, the others held fixed."""
+    sources, y = build(record, case)
+    width = [1e-3 if i in moving else 0.0 for i in range(len(sources))]
+    own = record.curvature
+    if callable(own):
+        boxes = [(x - w, x + w) if w else (x, x) for x, w in zip(case.sources, width)]
+        own = own(*boxes, *case.argument)
+    (first,) = push([y], {sources[i]: array(v[i]) for i in moving}, record=True)
+    (bend,) = (None,) if first is None else push([first], {sources[i]: array(v[i]) for i in moving})
+    value = np.zeros(y.shape) if bend is None else bend.value
+    slack = 1e-12 * (1 + np.abs(value))
+    if own == "convex":
+        require(np.all(value >= -slack), f"{record.name} is not convex: {value}")
+    if own == "concave":
+        require(np.all(value <= slack), f"{record.name} is not concave: {value}")
+    if own == "affine" or (len(moving) == 1 and moving[0] in record.affine_in):
+        require(np.all(np.abs(value) <= slack), f"{record.name} is not affine: {value}")
 
 
 def literal_ones(node: Node) -> Node:
@@ -452,6 +468,82 @@ def _may_refuse(record: Primitive) -> bool:
     return not getattr(record, "nonnegative", True)
 
 
+# -- notation --------------------------------------------------------------------------------------
+
+Expression = tuple[Node, dict[Node, str], dict[Node, np.ndarray]]
+"""A node, and for each leaf that it has its name and its value."""
+
+
+def latex(record: Primitive, rng: np.random.Generator) -> None:
+    """Written as LaTeX an expression reads back to the same value, also inside other ones."""
+    if isinstance(record, Elementwise) and record.latex:
+        for expression in _expressions(record, rng):
+            _reads_back(record, expression, to_latex, 1e-12)
+
+
+def text(record: Primitive, rng: np.random.Generator) -> None:
+    """Written as plain text an expression reads back to the same value, to the last bit."""
+    if isinstance(record, Elementwise):
+        for expression in _expressions(record, rng):
+            _reads_back(record, expression, to_text, 0.0)
+
+
+def _reads_back(
+    record: Primitive, expression: Expression, write: Callable[..., str], tolerance: float
+) -> None:
+    node, names, values = expression
+    written = write(node, names)
+    formula = parse(written, names=names.values())
+    found = formula(**{names[leaf]: value for leaf, value in values.items()})
+    (wanted,) = replace([node], {leaf: array(value) for leaf, value in values.items()})
+    close(found.numpy(), wanted.value, tolerance, f"{record.name}: {written!r} read back")
+
+
+def _expressions(record: Elementwise, rng: np.random.Generator) -> Iterator[Expression]:
+    """The primitive applied to names, with compound operands, and inside other operations."""
+    if "f" not in record.dtypes and record.dtypes != "b":
+        return  # formulas speak of real numbers and of conditions, not of integers
+    for case in cases_of(record, rng):
+        sources = [_hole(value) for value in case.sources]
+        names = dict(zip(sources, ("x", "y", "z")))
+        values = dict(zip(sources, case.sources))
+        plain = apply(record, tuple(sources), case.argument)
+        yield plain, names, values
+        other = np.asarray(rng.uniform(1.5, 2.5))
+        b = _hole(other)
+        for i in float_indices(case):
+            for inverse, compound in _compounds(case.sources[i], other):
+                a = _hole(inverse)
+                moved = [*sources[:i], compound(a, b), *sources[i + 1 :]]
+                rest = {n: name for n, name in names.items() if n is not sources[i]}
+                found = {n: v for n, v in values.items() if n is not sources[i]}
+                node = apply(record, tuple(moved), case.argument)
+                yield node, rest | {a: "a", b: "b"}, found | {a: inverse, b: other}
+        if plain.type.is_float:
+            for outer in _contexts(plain, b):
+                yield outer, names | {b: "b"}, values | {b: other}
+
+
+def _compounds(
+    value: np.ndarray, b: np.ndarray
+) -> Iterator[tuple[np.ndarray, Callable[[Node, Node], Node]]]:
+    """Sums, products, quotients, powers and opposites of a and b, with an a that gives ``value``"""
+    yield np.asarray(value - b), lambda a, b: a + b
+    yield np.asarray(value + b), lambda a, b: a - b
+    yield np.asarray(b - value), lambda a, b: b - a
+    yield np.asarray(value / b), lambda a, b: a * b
+    yield np.asarray(value * b), lambda a, b: a / b
+    yield np.asarray(-value), lambda a, b: -a
+    yield np.asarray(-value - b), lambda a, b: -(a + b)
+    yield np.asarray(np.cbrt(value)), lambda a, b: a**3
+
+
+def _contexts(y: Node, b: Node) -> Iterator[Node]:
+    """Expressions that hold ``y`` in every kind of place."""
+    yield from (-y, y + b, b + y, y - b, b - y, y * b, b * y, y / b, b / (y + 10), b * (y / b))
+    yield from (y**2, (-y) ** 2, b ** (y * 0.125), -(y**2), (y + b) * y, b - (y - b), -(-y))
+
+
 LAWS: dict[str, Law] = {
     "types": types,
     "values": values,
@@ -463,6 +555,8 @@ LAWS: dict[str, Law] = {
     "textbook": textbook,
     "monotonicity": monotonicity,
     "intervals": intervals,
+    "latex": latex,
+    "text": text,
 }
 
 __all__ = ["LAWS", "BrokenLawError", "literal"]

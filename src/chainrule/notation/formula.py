@@ -41,8 +41,10 @@ class Formula:
         self.names = tuple(names)
         self.__name__ = "formula"
         self.__signature__ = inspect.Signature(
-            inspect.Parameter(keyword_name(name), inspect.Parameter.POSITIONAL_OR_KEYWORD)
-            for name in self.names
+            [
+                inspect.Parameter(keyword_name(name), inspect.Parameter.POSITIONAL_OR_KEYWORD)
+                for name in self.names
+            ]
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:

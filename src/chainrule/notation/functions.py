@@ -79,15 +79,19 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "max": "maximum",
         "min": "minimum",
         "pow": "power",
+        "mod": "remainder",
+        "stop": "stop_gradient",
     }
 )
 """Other spellings, and the names of primitives for familiar functions."""
 
-APPLIED: Mapping[str, str] = MappingProxyType({"sigma": "sigmoid", "psi": "digamma"})
+APPLIED: Mapping[str, str] = MappingProxyType(
+    {"sigma": "sigmoid", "psi": "digamma", "Gamma": "gamma_function"}
+)
 """Greek letters that are functions where a bracket follows, and variables elsewhere."""
 
 INVERSES: Mapping[str, str] = MappingProxyType(
-    {f: f"a{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+    {f: f"a{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")} | {"erf": "erfinv"}
 )
 """The functions that f^{-1} means; for any other function that notation is refused."""
 
@@ -109,12 +113,20 @@ def _gelu(x: Node) -> Node:
     return 0.5 * x * _p("erfc")(x * -math.sqrt(0.5))  # type: ignore[no-any-return]
 
 
+def _gamma(x: Node) -> Node:
+    """Γ(x) from ln|Γ(x)|; left of 0 its sign changes at every integer."""
+    sign = _p("cos")(math.pi * _p("floor")(_p("minimum")(x, 0.0)))
+    return sign * _p("exp")(_p("lgamma")(x))  # type: ignore[no-any-return]
+
+
 _DERIVED: dict[str, Function] = {
+    "gamma_function": Function(_gamma),
     "maximum": Function(_folded("maximum"), 1, None),
     "minimum": Function(_folded("minimum"), 1, None),
     "power": Function(_power, 2, 2),
     "integer_pow": Function(lambda n, x: _p("integer_pow")(x, n=n)),
     "polygamma": Function(lambda n, x: _p("polygamma")(x, n=n), 2, 2, static=1),
+    "digamma": Function(lambda x: _p("polygamma")(x, n=0)),
     "silu": Function(lambda x: x * _p("sigmoid")(x)),
     "gelu": Function(_gelu),
     "log_sigmoid": Function(lambda x: -_p("softplus")(-x)),
@@ -173,7 +185,7 @@ def conditions(name: str, index: int) -> bool:
 def yields_condition(name: str) -> bool:
     """Whether the function says true or false."""
     record = PRIMITIVES.get(resolve(name))
-    return isinstance(record, Elementwise) and record.result == "bool" or conditions(name, 1)
+    return isinstance(record, Elementwise) and (record.result == "bool" or record.dtypes == "b")
 
 
 def known_names() -> list[str]:
@@ -183,12 +195,15 @@ def known_names() -> list[str]:
         for name, record in PRIMITIVES.items()
         if isinstance(record, Elementwise) and not record.parameters
     ]
-    return sorted({*own, *ALIASES, *_DERIVED, "sigma"} - {"psi", "integer_pow", "power", "pow"})
+    return sorted(
+        {*own, *ALIASES, *_DERIVED, "sigma"}
+        - {"psi", "integer_pow", "power", "pow", "gamma_function"}
+    )
 
 
 def nearest(name: str) -> str | None:
     """The known function whose name looks most like this one, or None."""
     if len(name) > 24:
         return None
-    found = difflib.get_close_matches(name.lower(), known_names(), n=1, cutoff=0.72)
+    found = difflib.get_close_matches(name.lower(), known_names(), n=1, cutoff=0.75)
     return found[0] if found else None

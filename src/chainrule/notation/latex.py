@@ -31,7 +31,7 @@ __all__ = ["to_latex"]
 
 # How tightly the results of infix templates bind, and what their operands need. In every other
 # template the operands stand inside brackets, braces or commas, and the result is an atom.
-_COMPARISONS = "equal not_equal less less_equal greater greater_equal".split()
+_COMPARISONS = ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
 _BINDING: dict[str, tuple[int, tuple[int, ...]]] = {
     "add": (SUM, (SUM, SUM)),
     "sub": (SUM, (SUM, SUM + 1)),
@@ -41,11 +41,13 @@ _BINDING: dict[str, tuple[int, tuple[int, ...]]] = {
     "integer_pow": (POWER, (ATOM,)),
     "pow": (POWER, (ATOM, INSIDE)),
     "exp": (POWER, (INSIDE,)),
+    "log1p": (ATOM, (SUM + 1,)),
+    "remainder": (SUM, (PRODUCT + 1, PRODUCT + 1)),
     "logical_or": (OR, (OR, OR + 1)),
     "logical_xor": (XOR, (XOR, XOR + 1)),
     "logical_and": (AND, (AND, AND + 1)),
     "logical_not": (NOT, (NOT,)),
-    **{name: (COMPARISON, (COMPARISON + 1, COMPARISON + 1)) for name in _COMPARISONS},
+    **dict.fromkeys(_COMPARISONS, (COMPARISON, (COMPARISON + 1, COMPARISON + 1))),
 }
 
 

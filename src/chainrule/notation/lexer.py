@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from chainrule.notation import functions
-from chainrule.notation.names import ACCENTS, GREEK, letter, subscripts
+from chainrule.notation.names import GREEK, letter, subscripts
 from chainrule.notation.syntax import failure
+from chainrule.notation.vocabulary import (
+    ACCENTED,
+    CASES,
+    COMMANDS,
+    FONTS,
+    INVISIBLE,
+    SYMBOLS,
+    VARIANTS,
+    WORDS,
+)
 
 __all__ = ["Token", "tokens"]
 
@@ -40,50 +50,8 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _BASE = re.compile(r"\s*_(?:\{\s*([0-9]+)\s*\}|([0-9]+))|\s*([₀-₉]+)")
 _BRACED = re.compile(r"\s*\{\s*(\\?[A-Za-z][A-Za-z0-9_]*)\s*\}")
 _BAR = re.compile(r"\\(?:(left|mleft|[bB]igg?l)|right|mright|[bB]igg?r)\s*(\||\.)")
-_SUPERSCRIPT = re.compile("([⁺⁻]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_SUPERSCRIPT = re.compile(r"([⁺⁻]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
-
-_SYMBOLS = {
-    "**": "^",
-    "<=": "<=",
-    ">=": ">=",
-    "==": "=",
-    "!=": "!=",
-    "&&": "and",
-    "\\{": "{",
-    "\\}": "}",
-} | {symbol: symbol for symbol in "+-*/^,;()[]{}|<>="}
-_UNICODE = {
-    **dict.fromkeys("·×⋅∙∗•", "*"),
-    **dict.fromkeys("÷∕⁄", "/"),
-    **dict.fromkeys("−–", "-"),
-    **{"≤": "<=", "≥": ">=", "≠": "!=", "∧": "and", "∨": "or", "¬": "not", "⊕": "xor"},
-    **{"√": "√", "⌊": "lfloor", "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil", "∣": "|"},
-}
-_COMMANDS = {
-    **dict.fromkeys(("cdot", "times", "ast"), "*"),
-    **dict.fromkeys(("le", "leq", "leqslant"), "<="),
-    **dict.fromkeys(("ge", "geq", "geqslant"), ">="),
-    **dict.fromkeys(("ne", "neq"), "!="),
-    **dict.fromkeys(("land", "wedge"), "and"),
-    **dict.fromkeys(("lor", "vee"), "or"),
-    **dict.fromkeys(("lnot", "neg"), "not"),
-    **dict.fromkeys(("frac", "dfrac", "tfrac"), "frac"),
-    **dict.fromkeys(("vert", "mid"), "|"),
-    **{"div": "/", "lt": "<", "gt": ">", "oplus": "xor", "sqrt": "sqrt"},
-    **{"lbrace": "{", "rbrace": "}", "lparen": "(", "rparen": ")"},
-    **{name: name for name in ("lvert", "rvert", "lfloor", "rfloor", "lceil", "rceil")},
-}
-_INVISIBLE = frozenset(
-    "left right mleft mright big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr "
-    "quad qquad displaystyle textstyle limits nolimits mathopen mathclose".split()
-)
-_FONTS = frozenset(
-    "operatorname mathrm mathit mathbf mathsf mathtt mathcal boldsymbol bm text textrm".split()
-)
-_WORDS = {"and": "and", "or": "or", "not": "not", "xor": "xor"}
-_VARIANTS = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho"}
-_ACCENTED = {"hat": "hat", "widehat": "hat", "bar": "bar", "tilde": "tilde", "dot": "dot"}
 
 
 def tokens(text: str, declared: Iterable[str] = ()) -> list[Token]:
@@ -161,8 +129,8 @@ class _Lexer:
         run, end = match.group(), match.end()
         if run in self.declared:
             return self.name(run, end)
-        if run in _WORDS:
-            return self.emit(_WORDS[run], None, end)
+        if run in WORDS:
+            return self.emit(WORDS[run], None, end)
         if self.function(run, end):
             return True
         if len(run) == 1 or run in GREEK or run in functions.CONSTANTS:
@@ -218,24 +186,28 @@ class _Lexer:
             if bar.group(2) == ".":
                 self.fail("an invisible bracket (\\left. or \\right.) has no meaning here")
             return self.emit("lvert" if bar.group(1) else "rvert", None, bar.end())
+        for spelling, kind in CASES.items():
+            if self.text.startswith(spelling, self.position):
+                return self.emit(kind, None, self.position + len(spelling))
         match = _COMMAND.match(self.text, self.position)
         if match is None:
             return False
         name, end = match.group(1), match.end()
-        name = _VARIANTS.get(name, name)
-        if name in _INVISIBLE:
+        name = VARIANTS.get(name, name)
+        if name in INVISIBLE:
             self.position = end
             return True
-        if name in _COMMANDS:
-            return self.emit(_COMMANDS[name], None, end)
-        if name in _FONTS or name in _ACCENTED:
+        if name in COMMANDS:
+            return self.emit(COMMANDS[name], None, end)
+        if name in FONTS or name in ACCENTED:
             return self.wrapped(name, end)
         if name in functions.CONSTANTS or name in GREEK:
             return self.name(name, end)
         if self.function(name, end):
             return True
         near = functions.nearest(name)
-        self.fail(f"unknown LaTeX command \\{name}" + (f"; did you mean \\{near}?" if near else ""))
+        offer = f"; did you mean \\{near}?" if near else ""
+        raise failure(self.text, self.position, f"unknown LaTeX command \\{name}{offer}")
 
     def wrapped(self, command: str, end: int) -> bool:
         r"""A name in braces: ``\operatorname{relu}``, ``\mathbf{w}``, ``\hat{y}``."""
@@ -243,22 +215,22 @@ class _Lexer:
         if match is None:
             self.fail(f"\\{command} needs a name in braces, such as \\{command}{{x}}", end)
         name, end = match.group(1).removeprefix("\\"), match.end()
-        name = _VARIANTS.get(name, name)
-        if command in _ACCENTED:
-            return self.name(f"{name}_{_ACCENTED[command]}", end)
-        if name in _WORDS:
-            return self.emit(_WORDS[name], None, end)
+        name = VARIANTS.get(name, name)
+        if command in ACCENTED:
+            return self.name(f"{name}_{ACCENTED[command]}", end)
+        if name == "if":  # before the condition of a case
+            self.position = end
+            return True
+        if name in WORDS:
+            return self.emit(WORDS[name], None, end)
         return self.function(name, end) or self.name(name, end)
 
     def symbol(self) -> bool:
-        pair = self.text[self.position : self.position + 2]
-        if pair in _SYMBOLS:
-            return self.emit(_SYMBOLS[pair], None, self.position + 2)
-        single = pair[0]
-        kind = _SYMBOLS.get(single) or _UNICODE.get(single)
-        if kind is not None:
-            return self.emit(kind, None, self.position + 1)
-        if single == "∞":
+        for length in (2, 1):
+            spelling = self.text[self.position : self.position + length]
+            if spelling in SYMBOLS:
+                return self.emit(SYMBOLS[spelling], None, self.position + len(spelling))
+        if self.text[self.position] == "∞":
             return self.emit("number", math.inf, self.position + 1)
         return False
 
@@ -291,6 +263,3 @@ def _segments(run: str) -> list[str]:
         parts.append(run[position : position + size])
         position += size
     return parts
-
-
-assert set(_ACCENTED.values()) <= set(ACCENTS)

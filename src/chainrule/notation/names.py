@@ -12,17 +12,17 @@ import unicodedata
 
 __all__ = ["ACCENTS", "GREEK", "LETTERS", "canonical", "keyword_name", "latex_name", "letter"]
 
-_SMALL = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-    "sigma tau upsilon phi chi psi omega"
-).split()
-_LARGE = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+_SMALL = """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma
+    tau upsilon phi chi psi omega
+"""
+_LARGE = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 
-GREEK = frozenset(_SMALL + _LARGE)
+GREEK = frozenset(_SMALL.split() + _LARGE.split())
 """English names of the Greek letters that look different from Latin ones."""
 
-LETTERS = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _SMALL, strict=True)) | dict(
-    zip("ΓΔΘΛΞΠΣΥΦΨΩ", _LARGE, strict=True)
+LETTERS = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _SMALL.split(), strict=True)) | dict(
+    zip("ΓΔΘΛΞΠΣΥΦΨΩ", _LARGE.split(), strict=True)
 )
 """Greek letters and their names."""
 
@@ -41,7 +41,8 @@ def letter(character: str) -> str:
 
     Look-alikes, such as the italic letters of mathematical alphabets, count as the letter.
     """
-    base, *marks = unicodedata.normalize("NFKD", character) or "?"
+    decomposed = unicodedata.normalize("NFKD", character)
+    base, marks = decomposed[:1], decomposed[1:]
     if len(marks) > 1 or any(mark not in _MARKS for mark in marks):
         return ""
     name = base if base.isascii() and base.isalpha() else LETTERS.get(base, "")

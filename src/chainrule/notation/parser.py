@@ -47,10 +47,11 @@ _INFIX = {
     "-": (_SUM, "sub"),
     "*": (_PRODUCT, "mul"),
     "/": (_PRODUCT, "div"),
+    "mod": (_PRODUCT, "remainder"),
 }
 _CLOSING = {"(": ")", "[": "]", "{": "}", "lvert": "rvert"}
 _ENCLOSED = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil")}
-_STARTS = frozenset("number name function √ sqrt frac lvert lfloor lceil ( [ {".split())
+_STARTS = {"number", "name", "function", "√", "sqrt", "frac", "cases", *_CLOSING, *_ENCLOSED}
 _SPELT = {"lvert": "|", "rvert": "|", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉"}
 
 
@@ -105,10 +106,16 @@ class _Parser:
         self.index += 1
         return token
 
+    def follows(self, *kinds: str) -> bool:
+        """Whether the next tokens are of these kinds."""
+        ahead = self.symbols[self.index : self.index + len(kinds)]
+        return [token.kind for token in ahead] == list(kinds)
+
     def fail(self, reason: str, at: Token | Tree | None = None) -> NoReturn:
         raise failure(self.text, (at or self.next).start, reason)
 
     def unexpected(self, wanted: str) -> NoReturn:
+        """Refuse the next token."""
         token = self.next
         if token.kind == "end":
             for bracket in reversed(self.open):
@@ -211,6 +218,11 @@ class _Parser:
             self.take()
             if token.value in functions.APPLIED and self.next.kind == "(":
                 return self.call(token, functions.APPLIED[token.value], self.arguments())
+            if token.value == "psi" and self.follows(*"^{(", "number", *")}("):
+                order = self.symbols[self.index + 3]  # of the derivative in ψ^{(n)}(x)
+                self.index += 6
+                n = Number(order.value, order.start)
+                return self.call(token, "polygamma", [n, *self.arguments()])
             return Variable(token.value, token.start)
         if token.kind == "function":
             return self.function()
@@ -228,7 +240,10 @@ class _Parser:
         if token.kind in _ENCLOSED:
             closing, function = _ENCLOSED[token.kind]
             return self.apply(function, (self.enclosed(closing),), token)
+        if token.kind == "cases":
+            return self.cases()
         self.unexpected("a number, a variable, a function or '('")
+        return None
 
     # -- brackets ----------------------------------------------------------------------------------
 
@@ -261,12 +276,41 @@ class _Parser:
         inverse = self.apply("div", (Number(1.0, token.start), degree), token)
         return self.apply("power", (self.braced(), inverse), token)
 
+    def cases(self) -> Tree:
+        r"""``\begin{cases} a & c \\ b & \text{otherwise} \end{cases}``."""
+        token = self.take()
+        self.open.append(token)
+        rows: list[tuple[Tree, Tree]] = []
+        while True:
+            value = self.expression(_OR)
+            if self.next.kind == ",":
+                self.take()
+            if self.next.kind != "&":
+                self.unexpected("'&' and the condition of this case")
+            self.take()
+            if self.next.kind == "otherwise":
+                self.take()
+                break
+            rows.append((value, self.expression(_OR)))
+            if self.next.kind != "row":
+                self.unexpected("a last case with \\text{otherwise}")
+            self.take()
+        if self.next.kind == "row":
+            self.take()
+        self.close(token, "end of cases")
+        for result, condition in reversed(rows):
+            value = self.apply("where", (condition, result, value), token)
+        return value
+
     # -- functions ---------------------------------------------------------------------------------
 
     def function(self) -> Tree:
         """A function with its exponent, if it has one, and its arguments."""
         token = self.take()
         name = functions.resolve(token.value)
+        if name == "log" and self.next.value == "Gamma" and self.follows("name", "("):
+            self.take()
+            return self.call(token, "lgamma", self.arguments())
         exponent: Tree | None = None
         mark = self.next
         if mark.kind == "superscript":
