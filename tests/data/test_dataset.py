@@ -15,7 +15,18 @@ def digits() -> data.Dataset:
 
 def test_digits_are_those_of_the_source(digits):
     assert digits.inputs.shape == (1797, 64)
-    assert np.bincount(digits.targets).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert np.bincount(digits.targets).tolist() == [
+        178,
+        182,
+        177,
+        183,
+        181,
+        182,
+        181,
+        179,
+        174,
+        180,
+    ]
     pixels = (digits.inputs * 16).astype(np.uint8)
     assert (pixels == digits.inputs * 16).all()
     assert pixels.max() == 16
@@ -23,9 +34,6 @@ def test_digits_are_those_of_the_source(digits):
     assert digest.hexdigest() == (
         "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
     )
-
-
-
 
 
 def test_digits_equal_scikit_learns(digits):

@@ -65,7 +65,8 @@ def test_trajectory_equals_pytorchs(name):
         optimizer.step()
         theirs.append(x.detach().numpy().copy())
     ours = trajectory(OPTIMIZERS[name](rate), 200)
-    np.testing.assert_allclose(ours, np.array(theirs), rtol=1e-12, atol=0)
+    # a coordinate of size 1 that passes through 0 is only known to its last bit before
+    np.testing.assert_allclose(ours, np.array(theirs), rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -189,7 +190,7 @@ def test_values_out_of_range_are_refused(make):
 
 def test_step_before_backward_says_so():
     model = cr.nn.Linear(2, 1, key=cr.random.key(0))
-    with pytest.raises(GradientError, match="before loss.backward"):
+    with pytest.raises(GradientError, match=r"before loss\.backward"):
         optim.sgd(0.1).bind(model).step()
 
 

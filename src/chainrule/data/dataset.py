@@ -41,7 +41,9 @@ class Dataset:
     def __post_init__(self) -> None:
         for what, values in (("inputs", self.inputs), ("targets", self.targets)):
             if values.ndim == 0:
-                raise ShapeError(f"{self.name}: {what} hold one number; expected one row an example")
+                raise ShapeError(
+                    f"{self.name}: {what} hold one number; expected one row an example"
+                )
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 row = int(np.argwhere(~np.isfinite(values))[0, 0])
                 raise DomainError(

@@ -67,9 +67,7 @@ def fans(shape: Shape) -> tuple[int, int]:
     return shape[1] * window, shape[0] * window
 
 
-def xavier_uniform(
-    key: Tensor, shape: Shape, gain: float = 1.0, dtype: Any = "float32"
-) -> Tensor:
+def xavier_uniform(key: Tensor, shape: Shape, gain: float = 1.0, dtype: Any = "float32") -> Tensor:
     """Uniform in ±gain·√(6 / (fan_in + fan_out)); Glorot and Bengio 2010, equation 16.
 
     >>> import chainrule as cr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from chainrule import random
@@ -151,7 +152,7 @@ class MLP(Sequential):
             )
         widths = [inputs, *hidden, outputs]
         layers: list[Layer] = []
-        for depth, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        for depth, (before, after) in enumerate(pairwise(widths)):
             last = depth == len(hidden)
             gain = initialisers.gain("linear" if last else activation)
             layers.append(
@@ -166,4 +167,3 @@ class MLP(Sequential):
             if not last:
                 layers.append(_ACTIVATIONS[activation]())
         super().__init__(*layers)
-

@@ -50,13 +50,14 @@ class Module:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own = inspect.get_annotations(cls)
-        base = cls.__mro__[1]
-        plain = base.__init__ is object.__init__ or "__dataclass_fields__" in vars(base)
-        if own and plain and "__init__" not in vars(cls):
-            dataclasses.dataclass(cls, eq=False, repr=False)  # type: ignore[call-overload]
+        written = any(
+            "__init__" in vars(base) and "__dataclass_fields__" not in vars(base)
+            for base in cls.__mro__[:-1]
+        )
+        if inspect.get_annotations(cls) and not written:
+            dataclasses.dataclass(cls, eq=False, repr=False)
         if "__call__" in vars(cls):
-            cls.__call__ = _observed(vars(cls)["__call__"])  # type: ignore[operator]
+            cls.__call__ = _observed(cls.__call__)  # type: ignore[method-assign]
         tree.register(cls, _take_apart, functools.partial(_put_together, cls))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -164,7 +165,7 @@ class Module:
             if isinstance(value, Tensor):
                 lines.append(f"{name}: {value.node.type!r}")
             else:
-                lines.append(f"{name}: {_nested_repr(value)}")
+                lines.append(f"{name}:{_nested_repr(value)}")
         head = f"{type(self).__name__}({self.extra_repr()}"
         if not any(_has_module(value) for value in vars(self).values()):
             return f"{head})"
@@ -236,7 +237,8 @@ def _fill(skeleton: Any, children: Iterator[Any]) -> Any:
     kind = skeleton.kind
     if issubclass(kind, dict):
         return kind(zip(skeleton.keys, items, strict=True))
-    return kind(*items) if hasattr(kind, "_fields") else kind(items)
+    make: Callable[..., Any] = kind
+    return make(*items) if hasattr(kind, "_fields") else make(items)
 
 
 def _take_apart(module: Module) -> tree.Children:
@@ -271,13 +273,14 @@ def _modules(module: Module, path: str) -> Iterator[tuple[str, Module]]:
 
 
 def _nested_repr(value: Any) -> str:
+    """A space and the value, or the items of a container on lines of their own."""
     if isinstance(value, dict):
-        items = [f"{key}: {_nested_repr(item)}" for key, item in value.items()]
+        items = [f"{key}:{_nested_repr(item)}" for key, item in value.items()]
     elif isinstance(value, (tuple, list)):
-        items = [f"{index}: {_nested_repr(item)}" for index, item in enumerate(value)]
+        items = [f"{index}:{_nested_repr(item)}" for index, item in enumerate(value)]
     else:
-        return getattr(value, "__name__", None) or repr(value)
-    return "".join(f"\n  {item}" for item in items)
+        return f" {getattr(value, '__name__', None) or repr(value)}"
+    return "".join(f"\n{item}" for item in items).replace("\n", "\n  ")
 
 
 # -- observing the calls ---------------------------------------------------------------------------

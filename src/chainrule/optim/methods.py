@@ -64,7 +64,9 @@ def sgd(
     if momentum:
         pieces.append(_momentum(momentum, nesterov))
     pieces.append(scale_by_learning_rate(learning_rate))
-    name = _name("sgd", learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+    name = _name(
+        "sgd", learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay
+    )
     return dataclasses.replace(chain(*pieces), name=name)
 
 

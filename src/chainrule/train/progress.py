@@ -19,10 +19,12 @@ class ProgressBar(Callback):
 
     Args:
         console: where to write; by default the standard output.
+        held_out: what the validation data are called.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, held_out: str = "validation") -> None:
         self.console = console
+        self.held_out = held_out
         self._bar: Progress | None = None
         self._validation = ""
 
@@ -56,7 +58,7 @@ class ProgressBar(Callback):
 
     def epoch_ended(self, run: Run, epoch: Epoch) -> None:
         self._validation = (
-            f"  validation {_measured(epoch.validation)}" if epoch.validation else ""
+            f"  {self.held_out} {_measured(epoch.validation)}" if epoch.validation else ""
         )
         if self._bar is None and self.console is not None:
             line = f"{_epoch(run, epoch.number)}  {_measured(epoch.training)}{self._validation}"

@@ -124,9 +124,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile) or _DESCRIPTION not in archive:
-                raise SavedModelError(f"{path} is no model saved by chainrule")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile) or _DESCRIPTION not in archive:
+            raise SavedModelError(f"{path} is no model saved by chainrule")
+        with archive:
             arrays = {name: archive[name] for name in archive.files}
         description = json.loads(arrays.pop(_DESCRIPTION).tobytes())
     except SavedModelError:

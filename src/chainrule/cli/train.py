@@ -1,0 +1,231 @@
+"""`chainrule train NAME`: networks trained on real data, each by one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from chainrule import data, functions, nn, optim, random, train
+from chainrule.core.errors import ChainRuleError, MissingExtraError
+from chainrule.tensor import no_grad, tensor
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Train a network on real data.", no_args_is_help=True, rich_markup_mode="markdown"
+)
+
+CLASSES = 10
+PIXELS = 64
+
+
+@app.callback()
+def _group() -> None:
+    """Train a network on real data."""
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    """The widths in ``"128,64"``; none in an empty text."""
+    try:
+        widths = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        widths = (0,)
+    if any(width < 1 for width in widths):
+        raise typer.BadParameter(
+            f"{text!r} is no list of layer widths; write whole numbers above 0 with commas "
+            "between them, such as 128,64"
+        )
+    return widths
+
+
+def _learning_rate(value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value} is no learning rate; give a number above 0")
+    return value
+
+
+@app.command(
+    epilog="Example: `chainrule train digits --epochs 10 --hidden 64 --out runs/small`",
+)
+def digits(
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 32,
+    learning_rate: Annotated[
+        float, typer.Option(callback=_learning_rate, help="Step size of Adam.")
+    ] = 1e-3,
+    hidden: Annotated[
+        str, typer.Option(help="Widths of the hidden layers; empty for none.")
+    ] = "128,64",
+    seed: Annotated[
+        int, typer.Option(min=0, help="Decides the split, the initial weights and the shuffling.")
+    ] = 0,
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder of the model and the pictures.")
+    ] = Path("runs/digits"),
+    plots: Annotated[
+        bool, typer.Option("--plots/--no-plots", help="Whether to draw pictures (PNG).")
+    ] = True,
+) -> None:
+    """Train a network to read handwritten digits.
+
+    A multilayer perceptron learns 1,438 of the 1,797 images (8×8 pixels) of the UCI set of
+    handwritten digits, with cross-entropy and Adam, and is tested on the other 359, which it never
+    learns from. Shows the progress, and in the end the accuracy and the gradient norm of each
+    layer; saves the model, the training curves and the digits it got wrong.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    widths = _widths(hidden)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _digits(console, epochs, batch_size, learning_rate, widths, seed, out, plots)
+    except (ChainRuleError, OSError) as error:
+        text = str(error).partition("\n  at ")[0]  # the line of the user is here a shell's
+        console.print(f"[bold red]error:[/] {escape(text)}")
+        raise typer.Exit(1) from None
+
+
+def _digits(
+    console: Console,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    widths: tuple[int, ...],
+    seed: int,
+    out: Path,
+    plots: bool,
+) -> None:
+    training, test = data.load_digits().split(test=0.2, seed=seed)
+    weights_key, shuffling_key = random.split(random.key(seed))
+    model = nn.MLP(PIXELS, widths, CLASSES, key=weights_key)
+    optimizer = optim.adam(learning_rate)
+    console.print(
+        f"[bold]data[/]     {len(training) + len(test):,} handwritten digits, 8×8 pixels, "
+        f"{CLASSES} classes: {len(training):,} for training, {len(test):,} held out for the test"
+    )
+    console.print(
+        f"[bold]network[/]  {' → '.join(map(str, (PIXELS, *widths, CLASSES)))}, relu, "
+        f"{_count(model):,} parameters; {optimizer}, batches of {batch_size}, seed {seed}"
+    )
+
+    run = train.fit(
+        model,
+        nn.cross_entropy,
+        training,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        validation=test,
+        metrics=[train.accuracy],
+        key=shuffling_key,
+        callbacks=[train.ProgressBar(console, held_out="test")],
+        progress=False,
+    )
+
+    console.print(_layer_table(run))
+    logits = _logits(model, test)
+    right = int((logits.argmax(axis=1) == test.targets).sum())
+    on_training = train.evaluate(model, nn.cross_entropy, training, metrics=[train.accuracy])
+    accuracy = right / len(test)
+    console.print(f"training accuracy  {on_training['accuracy']:.2%}")
+    console.print(f"[bold]test accuracy      {accuracy:.2%}[/]  ({right} of {len(test)} right)")
+    console.print(f"time               {run.seconds:.1f} s, {run.steps:,} steps")
+
+    path = train.save(
+        model,
+        out / "model.npz",
+        {
+            "task": "digits",
+            "hidden": list(widths),
+            "seed": seed,
+            "epochs": len(run.history),
+            "steps": run.steps,
+            "test_accuracy": accuracy,
+        },
+    )
+    if plots:
+        _draw(console, run, test, logits, accuracy, out)
+    console.print(f"model              {escape(str(path))}; to load it:")
+    console.print(escape(_loading(path, widths)), style="cyan")
+    if run.ended == "interrupted":
+        console.print(f"[yellow]interrupted after {run.steps:,} steps; what was learned is kept[/]")
+        raise typer.Exit(130)
+
+
+def _draw(
+    console: Console,
+    run: train.Run,
+    test: data.Dataset,
+    logits: np.ndarray,
+    accuracy: float,
+    out: Path,
+) -> None:
+    if not run.history:
+        return
+    try:
+        curves = train.plot_curves(
+            run,
+            out / "curves.png",
+            f"Handwritten digits: {accuracy:.1%} of the test images right",
+            held_out=f"test ({len(test)} images, not learned from)",
+        )
+        probabilities = functions.softmax(tensor(logits), axis=1).numpy()
+        wrong = int((logits.argmax(axis=1) != test.targets).sum())
+        mistakes = train.plot_mistakes(
+            test.inputs.reshape(-1, 8, 8),
+            test.targets,
+            probabilities,
+            out / "mistakes.png",
+            f"{wrong} of {len(test)} test images read wrongly, the most confident first",
+        )
+    except MissingExtraError as missing:
+        text = str(missing).partition("\n  at ")[0]
+        console.print(f"[yellow]no pictures: {escape(text)}[/]")
+        return
+    console.print(f"pictures           {escape(str(curves))}, {escape(str(mistakes))}")
+
+
+def _logits(model: nn.Module, test: data.Dataset) -> np.ndarray:
+    with no_grad():
+        logits: np.ndarray = model(tensor(test.inputs)).numpy()
+    return logits
+
+
+def _layer_table(run: train.Run) -> Table:
+    """Each layer with its parameters and the norms of the last gradient."""
+    table = Table(title="gradient of the last training step", title_justify="left")
+    table.add_column("layer")
+    table.add_column("inputs → outputs")
+    for name in ("parameters", "‖∂L/∂weight‖", "‖∂L/∂bias‖"):
+        table.add_column(name, justify="right")
+    for path, layer in run.model.modules():
+        if isinstance(layer, nn.Linear):
+            outputs, inputs = layer.weight.shape
+            norms = [
+                f"{np.linalg.norm(run.gradients[f'{path}.{name}'].numpy()):.2e}"
+                if f"{path}.{name}" in run.gradients
+                else ""
+                for name in ("weight", "bias")
+            ]
+            table.add_row(path, f"{inputs} → {outputs}", f"{_count(layer):,}", *norms)
+    total = f"{optim.global_norm(run.gradients).item():.2e}" if run.gradients else ""
+    table.add_section()
+    table.add_row("all", "", f"{_count(run.model):,}", total, "")
+    return table
+
+
+def _count(model: nn.Module) -> int:
+    return sum(parameter.size for parameter in model.parameters().values())
+
+
+def _loading(path: Path, widths: tuple[int, ...]) -> str:
+    return (
+        "  from chainrule import nn, random, train\n"
+        f"  model = nn.MLP({PIXELS}, {widths}, {CLASSES}, key=random.key(0))\n"
+        f"  train.load({str(path)!r}, model)"
+    )

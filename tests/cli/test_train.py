@@ -1,0 +1,127 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import chainrule as cr
+from chainrule import data, nn, train
+from chainrule.cli.train import app
+
+
+def invoke(*options):
+    return CliRunner().invoke(app, ["digits", *map(str, options)], catch_exceptions=False)
+
+
+def words(text):
+    return " ".join(text.replace("│", " ").split())
+
+
+def test_trains_saves_and_loads_with_identical_predictions(tmp_path):
+    pytest.importorskip("matplotlib")
+    done = invoke("--epochs", 2, "--hidden", "32,16", "--seed", 4, "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "1,797 handwritten digits" in done.output
+    assert "epoch 2/2  loss" in done.output
+    assert "layers.4" in done.output
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "curves.png",
+        "mistakes.png",
+        "model.npz",
+    ]
+
+    metadata = train.read_metadata(tmp_path / "model.npz")
+    assert metadata["epochs"] == 2
+    assert f"{metadata['test_accuracy']:.2%}" in done.output
+    model = train.load(
+        tmp_path / "model.npz", nn.MLP(64, metadata["hidden"], 10, key=cr.random.key(9))
+    )
+    _, test = data.load_digits().split(test=0.2, seed=4)
+    measured = train.evaluate(model, nn.cross_entropy, test, metrics=[train.accuracy])
+    assert measured["accuracy"] == metadata["test_accuracy"]
+    assert measured["accuracy"] > 0.6
+
+    # the lines printed for loading it work as they are
+    printed = "\n".join(line.strip() for line in done.output.split("to load it:")[1].splitlines())
+    namespace: dict = {}
+    exec(printed, namespace)
+    x = cr.tensor(test.inputs)
+    np.testing.assert_array_equal(namespace["model"](x).numpy(), model(x).numpy())
+
+
+def test_the_same_seed_gives_the_same_model(tmp_path):
+    for name in ("a", "b"):
+        done = invoke("--epochs", 1, "--hidden", "8", "--no-plots", "--out", tmp_path / name)
+        assert done.exit_code == 0
+        assert [file.name for file in (tmp_path / name).iterdir()] == ["model.npz"]
+    with np.load(tmp_path / "a/model.npz") as one, np.load(tmp_path / "b/model.npz") as two:
+        for path in one.files:
+            np.testing.assert_array_equal(one[path], two[path])
+
+
+def test_without_matplotlib_it_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    done = invoke("--epochs", 1, "--hidden", "8", "--out", tmp_path)
+    assert done.exit_code == 0
+    assert "pip install 'chainrule[explain]'" in done.output
+    assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
+
+
+def test_a_network_without_hidden_layers_is_a_linear_classifier(tmp_path):
+    done = invoke("--epochs", 1, "--hidden", "", "--no-plots", "--out", tmp_path)
+    assert done.exit_code == 0
+    assert "650 parameters" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--epochs", "0"], "--epochs"),
+        (["--epochs", "many"], "--epochs"),
+        (["--batch-size", "0"], "--batch-size"),
+        (["--learning-rate", "-1"], "-1.0 is no learning rate"),
+        (["--learning-rate", "nan"], "nan is no learning rate"),
+        (["--hidden", "12,x"], "such as 128,64"),
+        (["--hidden", "12,-3"], "such as 128,64"),
+        (["--seed", "-1"], "--seed"),
+        (["--depth", "3"], "--depth"),
+    ],
+)
+def test_bad_options_exit_with_2(tmp_path, options, says):
+    done = invoke(*options, "--out", tmp_path / "none")
+    assert done.exit_code == 2
+    assert says in words(done.output)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    assert invoke("--out", file).exit_code == 2
+
+
+def test_divergence_exits_with_1_and_says_what_to_do(tmp_path):
+    done = invoke("--learning-rate", 1e37, "--epochs", 3, "--hidden", "8", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "smaller learning rate" in words(done.output)
+    assert "Traceback" not in done.output
+
+
+def test_help_explains_itself():
+    done = invoke("--help")
+    assert done.exit_code == 0
+    text = words(done.output)
+    assert "chainrule train digits --epochs 10" in text
+    for option in ("--hidden", "--seed", "--out", "--no-plots", "--learning-rate"):
+        assert option in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_reaches_97_percent(tmp_path, seed):
+    done = invoke("--seed", seed, "--no-plots", "--out", tmp_path)
+    assert done.exit_code == 0
+    assert train.read_metadata(tmp_path / "model.npz")["test_accuracy"] >= 0.97, json.dumps(
+        train.read_metadata(tmp_path / "model.npz")
+    )

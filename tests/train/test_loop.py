@@ -1,0 +1,233 @@
+import io
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import data, nn, optim, train
+from chainrule.core.errors import DomainError, GradientError, ShapeError
+from chainrule.train.progress import ProgressBar
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 2))
+Y = (X.sum(axis=1) > 0).astype(np.int64)
+
+
+def network(seed=0):
+    return nn.MLP(2, (8,), 2, key=cr.random.key(seed))
+
+
+def fit(model, **options):
+    options = {"optimizer": optim.adam(0.02), "epochs": 5, "batch_size": 8} | options
+    return train.fit(model, nn.cross_entropy, (X, Y), progress=False, **options)
+
+
+def test_learns_and_keeps_a_history():
+    model = network()
+    run = fit(model, epochs=30, metrics=[train.accuracy], validation=(X, Y))
+    assert run.ended == "finished"
+    assert run.steps == 30 * 5
+    assert [epoch.number for epoch in run.history] == list(range(1, 31))
+    assert run.curve("loss")[-1] < 0.5 * run.curve("loss")[0]
+    assert run.curve("accuracy", validation=True)[-1] > 0.9
+    assert set(run.gradients) == set(model.parameters())
+    assert not model.training
+    assert model.layers[0].weight.dtype == np.float32
+
+
+def test_the_same_key_gives_the_same_bits():
+    runs = []
+    for shuffle in (1, 1, 2):
+        model = network()
+        fit(model, key=cr.random.key(shuffle))
+        runs.append(model.layers[0].weight.numpy())
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_equals_the_familiar_loop():
+    ours, theirs = network(), network()
+    key = cr.random.key(3)
+    fit(ours, epochs=2, key=key)
+    opt = optim.adam(0.02).bind(theirs)
+    for epoch in (1, 2):
+        shuffle = cr.random.fold_in(key, epoch)
+        for x, y in data.batches((X.astype(np.float32), Y), 8, key=shuffle):
+            opt.zero_grad()
+            nn.cross_entropy(theirs(x), y).backward()
+            opt.step()
+    for path, value in ours.parameters().items():
+        np.testing.assert_allclose(
+            value.numpy(), theirs.parameters()[path].numpy(), rtol=1e-5, atol=1e-7
+        )
+
+
+def test_the_step_is_pure():
+    model = network()
+    optimizer = optim.adam(0.1)
+    step = train.make_step(model, nn.cross_entropy, optimizer)
+    parameters = {path: p.detach() for path, p in model.parameters().items()}
+    before = {path: p.numpy().copy() for path, p in parameters.items()}
+    state = optimizer.init(parameters)
+    x, y = cr.tensor(X, dtype="float32"), cr.tensor(Y)
+    one, two = (step(parameters, state, x, y) for _ in range(2))
+    for path, value in before.items():
+        np.testing.assert_array_equal(model.parameters()[path].numpy(), value)
+        np.testing.assert_array_equal(parameters[path].numpy(), value)
+        np.testing.assert_array_equal(one.parameters[path].numpy(), two.parameters[path].numpy())
+        assert not one.parameters[path].requires_grad
+
+
+class Interrupt(train.Callback):
+    def __init__(self, at):
+        self.at = at
+
+    def stepped(self, run, measured):
+        if run.steps == self.at:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_what_was_learned():
+    interrupted, whole = network(), network()
+    run = fit(interrupted, callbacks=[Interrupt(at=7)], epochs=5)
+    assert (run.ended, run.steps, len(run.history)) == ("interrupted", 7, 1)
+    fit(whole, callbacks=[Stop(at=7)])
+    np.testing.assert_array_equal(
+        interrupted.layers[0].weight.numpy(), whole.layers[0].weight.numpy()
+    )
+
+
+class Stop(train.Callback):
+    def __init__(self, at):
+        self.at = at
+        self.calls = []
+
+    def started(self, run):
+        self.calls.append("started")
+
+    def stepped(self, run, measured):
+        assert set(measured) == {"loss"}
+        if run.steps == self.at:
+            run.stop("seen enough")
+
+    def epoch_ended(self, run, epoch):
+        self.calls.append(epoch.number)
+
+    def ended(self, run):
+        self.calls.append("ended")
+
+
+def test_a_callback_may_stop_the_run():
+    stop = Stop(at=7)
+    run = fit(network(), callbacks=[stop])
+    assert (run.ended, run.reason, run.steps) == ("stopped", "seen enough", 7)
+    assert stop.calls == ["started", 1, 2, "ended"]
+
+
+class Explode(nn.Module):
+    threshold: float
+
+    def __call__(self, x):
+        return cr.where(abs(x) > self.threshold, x * np.float32("nan"), x)
+
+
+def test_a_nan_in_a_layer_stops_with_step_and_layer():
+    model = nn.Sequential(nn.Linear(1, 1, key=cr.random.key(0)), Explode(50.0), nn.ReLU())
+    model.layers[0].weight.assign_([[1.0]])
+    before = model.state_dict()
+    x = np.array([[1.0], [2.0], [100.0], [3.0]])
+    with pytest.raises(train.NonFiniteError, match=r"step \d: the output of layer layers\.1") as e:
+        train.fit(model, nn.mse, (x, x), optimizer=optim.sgd(1e-3), batch_size=1, progress=False)
+    assert e.value.layer == "layers.1"
+    assert 1 <= e.value.step <= 4
+    assert isinstance(e.value, FloatingPointError)
+    for path, value in before.items():
+        assert np.isfinite(model.state_dict()[path].numpy()).all(), value
+
+
+def test_divergence_is_reported_and_the_last_good_parameters_stay():
+    model = nn.Linear(2, 1, key=cr.random.key(0))
+    with (
+        pytest.raises(train.NonFiniteError, match="smaller learning rate"),
+        np.errstate(all="ignore"),
+    ):
+        train.fit(model, nn.mse, (X, X[:, :1]), optimizer=optim.sgd(1e6), epochs=99, progress=False)
+    assert np.isfinite(model.weight.numpy()).all()
+
+
+def test_an_infinite_gradient_is_found_too():
+    # the loss c/w is 1e100, its slope -c/w² is beyond float64
+    model = nn.Linear(1, 1, key=cr.random.key(0), bias=False, dtype="float64")
+    model.weight.assign_([[1e-250]])
+    with (
+        pytest.raises(train.NonFiniteError, match="gradient of weight") as caught,
+        np.errstate(all="ignore"),
+    ):
+        train.fit(
+            model,
+            lambda outputs, targets: (1e-150 / outputs).sum(),
+            ([[1.0]], [1.0]),
+            optimizer=optim.sgd(0.1),
+            progress=False,
+        )
+    assert caught.value.layer == "weight"
+
+
+def test_evaluate_is_the_mean_over_examples_and_restores_the_mode():
+    model = network()
+    whole = train.evaluate(model, nn.cross_entropy, (X, Y), metrics=[train.accuracy])
+    parts = train.evaluate(model, nn.cross_entropy, (X, Y), metrics=[train.accuracy], batch_size=7)
+    assert model.training
+    assert set(whole) == {"loss", "accuracy"}
+    for name in whole:
+        assert parts[name] == pytest.approx(whole[name], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({"epochs": 0}, DomainError), ({"batch_size": 0}, DomainError)],
+)
+def test_counts_are_at_least_one(options, error):
+    with pytest.raises(error, match="at least 1"):
+        fit(network(), **options)
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(GradientError, match="scalar"):
+        train.fit(
+            network(),
+            lambda outputs, labels: nn.cross_entropy(outputs, labels, "none"),
+            (X, Y),
+            optimizer=optim.sgd(0.1),
+            progress=False,
+        )
+    with pytest.raises(GradientError, match="no parameter"):
+        fit(nn.Sequential(nn.ReLU()))
+    with pytest.raises(DomainError, match="label 2"):
+        train.fit(network(), nn.cross_entropy, (X, Y + 1), optimizer=optim.sgd(0.1), progress=False)
+    with pytest.raises(ShapeError, match="40 inputs but 3 targets"):
+        train.fit(network(), nn.cross_entropy, (X, Y[:3]), optimizer=optim.sgd(0.1), progress=False)
+
+
+def console(terminal):
+    from rich.console import Console
+
+    return Console(file=io.StringIO(), force_terminal=terminal, width=120)
+
+
+def test_piped_progress_is_one_line_an_epoch():
+    out = console(terminal=False)
+    fit(network(), epochs=3, metrics=[train.accuracy], callbacks=[ProgressBar(out)])
+    lines = out.file.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("epoch 2/3  loss ")
+    assert "accuracy" in lines[1]
+
+
+def test_progress_on_a_terminal_is_a_bar_that_ends():
+    out = console(terminal=True)
+    fit(network(), epochs=3, validation=(X, Y), callbacks=[ProgressBar(out)])
+    text = out.file.getvalue()
+    assert "epoch 3/3" in text
+    assert "validation" in text
+    assert "━" in text
