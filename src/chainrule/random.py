@@ -55,12 +55,9 @@ Shape = int | Sequence[int]
 
 
 def _shape(shape: Shape) -> tuple[int, ...]:
+    extents = shape if isinstance(shape, (tuple, list)) else (shape,)
     try:
-        found = (
-            (operator.index(shape),)
-            if not isinstance(shape, (tuple, list))
-            else tuple(operator.index(extent) for extent in shape)
-        )
+        found = tuple([operator.index(extent) for extent in extents])
     except TypeError:
         raise ShapeError(f"a shape is an int or a tuple of ints, not {shape!r}") from None
     if any(extent < 0 for extent in found):

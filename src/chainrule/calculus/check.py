@@ -85,10 +85,10 @@ class GradientCheck:
             f"(error {w.error:.1e}, numerical uncertainty {w.uncertainty:.1e})"
         )
         for verdict in ("wrong", "kink", "unreliable"):
-            for c in counts[verdict][:5]:  # type: ignore[index]
+            for c in counts[verdict][:5]:
                 lines.append(f"  {verdict}: {c.where}: {_explain(c)}")
-            if len(counts[verdict]) > 5:  # type: ignore[index]
-                lines.append(f"  … and {len(counts[verdict]) - 5} more {verdict}")  # type: ignore[index]
+            if len(counts[verdict]) > 5:
+                lines.append(f"  … and {len(counts[verdict]) - 5} more {verdict}")
         if self.skipped:
             lines.append(f"  {self.skipped} entries were not checked (raise max_entries)")
         return "\n".join(lines)

@@ -12,7 +12,7 @@ from chainrule.calculus.matrices import jacobian
 from chainrule.core.errors import GradientError, ShapeError
 from chainrule.core.node import Node, literal
 from chainrule.rules.taylor import series
-from chainrule.tensor import Tensor, as_node, wrap, zeros_for
+from chainrule.tensor import Tensor, as_node, zeros_for
 
 
 class TaylorPolynomial:
@@ -59,18 +59,16 @@ class TaylorPolynomial:
         """The value of the polynomial at ``x``, of the shape of x₀ (any shape for scalar x₀)."""
         step = Tensor(as_node(x, self.center.dtype)) - self.center
         if self._scalar is not None:
-            total: Any = self._scalar[-1]
+            total = self._scalar[-1]
             for coefficient in reversed(self._scalar[:-1]):
                 total = total * step + coefficient
-            return total  # type: ignore[no-any-return]
+            return total
         if step.shape != self.center.shape:
             raise ShapeError(
                 f"the polynomial is centred at shape {self.center.shape}, x has {step.shape}"
             )
-        total = None
-        for term in self._along(step.node):
-            total = term if total is None else total + term
-        return wrap(total.node)  # type: ignore[union-attr]
+        first, *rest = self._along(step.node)
+        return sum(rest, start=first)
 
     def __repr__(self) -> str:
         if self._scalar is None or self._scalar[0].shape != () or self._scalar[0].is_traced:
