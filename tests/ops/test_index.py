@@ -137,12 +137,13 @@ def test_duplicate_indices_add_up_in_first_and_second_derivatives():
     np.testing.assert_allclose(gradient(together, x), [2 * 2 * 25, 0, 4 * 2 * 5])
 
 
-def test_many_duplicates_of_rows():
+@pytest.mark.parametrize("columns", [8, 300])
+def test_many_duplicates_of_rows(columns):
     rng = np.random.default_rng(0)
-    places, updates = rng.integers(0, 50, 1000), rng.normal(size=(1000, 8))
-    wanted = np.zeros((50, 8))
+    places, updates = rng.integers(0, 50, 1000), rng.normal(size=(1000, columns))
+    wanted = np.zeros((50, columns))
     np.add.at(wanted, places, updates)
-    found = scatter_add(constant(updates), constant(places), shape=(50, 8), axes=(0,))
+    found = scatter_add(constant(updates), constant(places), shape=(50, columns), axes=(0,))
     np.testing.assert_allclose(found.value, wanted, rtol=1e-11, atol=1e-11)
 
 

@@ -210,16 +210,20 @@ def _evaluate_scatter_add(updates: Any, *arguments: Any) -> Any:
 
 def _add_rows(updates: np.ndarray, flat: np.ndarray, rows: int) -> np.ndarray:
     """Row ``flat[i]`` of the result is the sum of all ``updates[i]`` with that number."""
-    result = np.zeros((rows, updates.shape[1]), updates.dtype)
-    if flat.size <= 1 or np.bincount(flat, minlength=1).max() <= 1:
+    columns = updates.shape[1]
+    result = np.zeros((rows, columns), updates.dtype)
+    if flat.size <= 1 or np.bincount(flat).max() <= 1:  # nothing to add up
         result[flat] = updates
-    elif updates.shape[1] == 1 and updates.dtype.kind == "f":
-        result[:, 0] = np.bincount(flat, weights=updates[:, 0], minlength=rows)
-    else:  # equal rows side by side are summed in one go
-        order = np.argsort(flat, kind="stable")
-        runs = flat[order]
-        starts = np.flatnonzero(np.diff(runs, prepend=-1))
-        result[runs[starts]] = np.add.reduceat(updates[order], starts, axis=0)
+        return result
+    if columns >= 256:  # rows so long that a loop over them costs nothing
+        for row, update in zip(flat.tolist(), updates, strict=True):
+            result[row] += update
+        return result
+    places = np.ravel(flat[:, np.newaxis] * columns + np.arange(columns))
+    if updates.dtype.kind == "f":  # bincount adds in float64, and faster than np.add.at
+        sums = np.bincount(places, weights=np.ravel(updates), minlength=result.size)
+        return sums.reshape(result.shape).astype(updates.dtype)
+    np.add.at(result.reshape(-1), places, np.ravel(updates))
     return result
 
 
