@@ -6,71 +6,51 @@ to an item or `assign_` lets the tensor point at another node, and never changes
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from chainrule.core.errors import DTypeError, GradientError, ShapeError, TraceError
+from chainrule.core.errors import (
+    DomainError,
+    DTypeError,
+    GradientError,
+    ShapeError,
+)
 from chainrule.core.node import VARIABLE, Node, apply, array, literal, topological, variable
-from chainrule.core.source import SourceLine, user_location
+from chainrule.core.source import user_location
 from chainrule.core.types import DTYPES, ArrayType, as_dtype
+from chainrule.methods import TensorMethods
+from chainrule.modes import current as _mode
+from chainrule.modes import mode, no_grad
 from chainrule.ops import arithmetic as ar
 from chainrule.ops import operators  # noqa: F401, binds the operators of nodes
 from chainrule.ops.shape import cast, full
 from chainrule.rules.vjp import pull
 
-__all__ = ["Tensor", "no_grad", "tensor"]
+__all__ = [
+    "ArrayLike",
+    "Tensor",
+    "as_node",
+    "floating",
+    "mode",
+    "no_grad",
+    "power",
+    "promote",
+    "tensor",
+    "to_numpy",
+    "wrap",
+    "zeros_for",
+]
+
+ArrayLike: TypeAlias = "Tensor | npt.ArrayLike"
+"""What array functions take: a tensor, NumPy array, number, or nested list of these."""
 
 FLOAT = DTYPES["float64"]
 INT = DTYPES["int64"]
 BOOL = DTYPES["bool"]
 _SCALARS = {float: "f", int: "i", bool: "b"}
-
-
-class _Mode(threading.local):
-    """What this thread does beside computing: ``special`` is true if anything below is unusual."""
-
-    special = False
-    grad = True
-    notes: dict[Node, set[SourceLine]] | None = None
-
-
-_mode = _Mode()
-
-
-@contextmanager
-def mode(
-    *, grad: bool | None = None, notes: dict[Node, set[SourceLine]] | None = None
-) -> Iterator[None]:
-    """Within the block record derivatives or not, and note the source line of every node."""
-    before = (_mode.grad, _mode.notes)
-    if grad is not None:
-        _mode.grad = grad
-    if notes is not None:
-        _mode.notes = notes
-    _mode.special = not _mode.grad or _mode.notes is not None
-    try:
-        yield
-    finally:
-        _mode.grad, _mode.notes = before
-        _mode.special = not _mode.grad or _mode.notes is not None
-
-
-def no_grad() -> Any:
-    """Compute without recording: results do not require gradients.
-
-    A context manager, also usable as a decorator, as in PyTorch.
-
-    >>> import chainrule as cr
-    >>> w = cr.tensor(2.0, requires_grad=True)
-    >>> with cr.no_grad():
-    ...     (w * 3).requires_grad
-    False
-    """
-    return mode(grad=False)
 
 
 class Gradient:
@@ -101,11 +81,20 @@ def as_node(value: Any, dtype: np.dtype[Any] | None = None) -> Node:
     elif type(value) in _SCALARS:
         kind = dtype or {"f": FLOAT, "i": INT, "b": BOOL}[_SCALARS[type(value)]]
         return _scalar(value, kind)
+    elif isinstance(value, (list, tuple)) and _keeps_graph(value):
+        node = functions.stack(value).node  # so that derivatives flow through a list of tensors
     else:
         node = array(to_numpy(value))
     if dtype is not None and node.dtype is not dtype:
         node = cast(node, dtype=dtype)
     return node
+
+
+def _keeps_graph(value: Any) -> bool:
+    """Whether a nested list holds a tensor that is recorded or traced."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_keeps_graph, value))
+    return type(value) is Tensor and (value.node.tracked or value.node.value is None)
 
 
 def _scalar(value: Any, dtype: np.dtype[Any]) -> Node:
@@ -204,15 +193,15 @@ def _slow(primitive: Any, integer: bool, a: Any, b: Any) -> Tensor:
     return wrap(apply(primitive, (x, y)))
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """An n-dimensional array that can be differentiated. Made by `tensor` and array functions.
 
     It follows NumPy and the array API standard in operators, broadcasting and indexing, and PyTorch
-    in ``requires_grad``, ``backward()`` and ``grad``.
+    in ``requires_grad``, ``backward()`` and ``grad``. Tensors are values: a slice is not a view,
+    and ``x[index] = value`` lets ``x`` alone stand for a changed array.
     """
 
     __slots__ = ("__weakref__", "node")
-    __array_priority__ = 1000  # NumPy leaves mixed operators to us
     __hash__ = object.__hash__
 
     def __init__(self, node: Node) -> None:
@@ -265,22 +254,6 @@ class Tensor:
 
     # -- its value ---------------------------------------------------------------------------------
 
-    def _value(self, what: str) -> Any:
-        value = self.node.value
-        if value is None:
-            raise TraceError(
-                f"{what} needs the value of a traced tensor of type {self.node.type!r}, which has "
-                "none until the program runs. For a choice by value use cr.where or cr.cond; for "
-                "a loop cr.scan or cr.while_loop; to look at values, call the function untraced."
-            )
-        return value
-
-    def numpy(self) -> np.ndarray:
-        """The value as a read-only NumPy array that shares memory; copy it to change it."""
-        view = np.asarray(self._value("numpy()")).view()
-        view.flags.writeable = False
-        return view
-
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
         value = self._value("item()")
@@ -316,12 +289,6 @@ class Tensor:
             )
         return value.reshape(()) if value.ndim else value
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        value = self.numpy()
-        if dtype is not None and np.dtype(dtype) != value.dtype:
-            return value.astype(dtype)
-        return value.copy() if copy else value
-
     def __repr__(self) -> str:
         if self.node.value is None:
             return f"tensor(traced {self.node.type!r})"
@@ -349,7 +316,10 @@ class Tensor:
         return Tensor(self.node)
 
     def __deepcopy__(self, memo: Any) -> Tensor:
-        fresh = tensor(np.array(self._value("copying")), requires_grad=self.requires_grad)
+        leaf = self.is_leaf and self.requires_grad
+        fresh = tensor(np.array(self._value("copying")), requires_grad=leaf)
+        if self.grad is not None:
+            fresh.grad = self.grad
         memo[id(self)] = fresh
         return fresh
 
@@ -402,7 +372,7 @@ class Tensor:
         """The same value as a constant: nothing flows back through it."""
         node = self.node
         if node.value is None:
-            from chainrule.ops.control import stop_gradient
+            from chainrule.ops.exponential import stop_gradient
 
             return Tensor(stop_gradient(node))
         return Tensor(array(node.value) if node.tracked else node)
@@ -412,7 +382,10 @@ class Tensor:
 
         Graphs recorded earlier keep the old value.
         """
-        new = np.asarray(value.node.value if isinstance(value, Tensor) else value, self.dtype)
+        if isinstance(value, Tensor):
+            new = np.asarray(value._value("assign_"), self.dtype)
+        else:
+            new = np.array(value, self.dtype)  # a copy: the caller may change their array later
         if new.shape != self.shape:
             raise ShapeError(f"assign_: value has shape {new.shape}, tensor has {self.shape}")
         self.node = _leaf(new, self.node.tracked)
@@ -474,23 +447,28 @@ class Tensor:
         return self
 
     def __pow__(self, exponent: Any) -> Tensor:
-        if type(exponent) is int and (exponent >= 0 or self.node.type.is_float):
-            return wrap(ar.integer_pow(self.node, n=exponent))
-        if not _operable(exponent):
-            return NotImplemented
-        return _power(self, exponent)
+        return power(self, exponent) if _operable(exponent) else NotImplemented
 
     def __rpow__(self, base: Any) -> Tensor:
-        return _power(base, self) if _operable(base) else NotImplemented
+        return power(base, self) if _operable(base) else NotImplemented
 
     __eq__, _ = _binary(ar.equal)
     __ne__, _ = _binary(ar.not_equal)
     del _
 
 
-def _power(base: Any, exponent: Any) -> Tensor:
+def power(base: Any, exponent: Any) -> Tensor:
+    """``base ** exponent``; a Python integer as exponent follows the rule for polynomials."""
+    if type(exponent) is int:
+        x = as_node(base)
+        if x.type.is_float or (exponent >= 0 and x.dtype is not BOOL):
+            return wrap(ar.integer_pow(x, n=exponent))
     x, c = promote(base, exponent)
-    return wrap(ar.pow_(floating(x), floating(c)))
+    if not x.type.is_float and c.value is not None and c.dtype.kind == "i" and (c.value < 0).any():
+        raise DomainError(
+            "integers to negative powers are no integers; cast the base with .astype('float64')"
+        )
+    return wrap(ar.pow_(x, c))
 
 
 def _leaf(value: Any, requires_grad: bool) -> Node:
@@ -530,3 +508,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 def zeros_for(type: ArrayType) -> Node:
     """A constant zero of this type: the derivative of what does not depend on a variable."""
     return full(0, type)
+
+
+# At the end, since the functions need the class above and its methods need the functions.
+from chainrule import functions, methods  # noqa: E402
+
+methods.fn = functions

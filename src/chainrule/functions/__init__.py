@@ -1,0 +1,46 @@
+"""Array functions under their array API and NumPy names; the public ones are in `chainrule`."""
+
+import math
+
+from chainrule.functions import (
+    activation,
+    creation,
+    dtypes,
+    elementwise,
+    indexing,
+    linalg,
+    linear,
+    manipulation,
+    reduction,
+    searching,
+    transcendental,
+)
+from chainrule.functions.activation import *  # noqa: F403
+from chainrule.functions.creation import *  # noqa: F403
+from chainrule.functions.dtypes import *  # noqa: F403
+from chainrule.functions.elementwise import *  # noqa: F403
+from chainrule.functions.linear import *  # noqa: F403
+from chainrule.functions.linear import trace  # not public: cr.trace records a program
+from chainrule.functions.manipulation import *  # noqa: F403
+from chainrule.functions.reduction import *  # noqa: F403
+from chainrule.functions.searching import *  # noqa: F403
+from chainrule.functions.transcendental import *  # noqa: F403
+
+e = math.e
+pi = math.pi
+inf = math.inf
+nan = math.nan
+newaxis = None
+
+__all__ = ["e", "inf", "linalg", "nan", "newaxis", "pi"]
+__all__ += activation.__all__
+__all__ += creation.__all__
+__all__ += dtypes.__all__
+__all__ += elementwise.__all__
+__all__ += linear.__all__
+__all__ += manipulation.__all__
+__all__ += reduction.__all__
+__all__ += searching.__all__
+__all__ += transcendental.__all__
+
+internal = (indexing, trace)  # what methods of tensors use beside the public names

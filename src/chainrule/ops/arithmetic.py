@@ -270,6 +270,21 @@ def _taylor_pow(k: int, series: Series, y: Callable[[int], Node | None]) -> Node
     return None if total is None else total / (x(0) * float(k))  # type: ignore[operator]
 
 
+def _pow_curvature(x: Bounds, c: Bounds) -> Curvature:
+    """In x for a constant exponent, or in the exponent for a constant base; not in both."""
+    if np.all(c[0] == c[1]):
+        if np.all((c[0] >= 1) | (c[0] <= 0)):
+            return "convex"
+        return "concave" if np.all((c[0] >= 0) & (c[0] <= 1)) else None
+    return "convex" if np.all(x[0] == x[1]) and np.all(x[0] > 0) else None
+
+
+def _enclose_pow(x: Bounds, c: Bounds) -> Bounds:
+    """Monotone along each axis, so the extremes are at corners."""
+    corners = [np.power(base, exponent) for base in x for exponent in c]
+    return np.minimum.reduce(corners), np.maximum.reduce(corners)
+
+
 pow_: Elementwise = Elementwise(
     name="pow",
     evaluate=np.power,
@@ -278,6 +293,8 @@ pow_: Elementwise = Elementwise(
     domain=((0.0, np.inf), REALS),
     range=(0.0, np.inf),
     monotone=lambda x, c: (sign_of(c), sign_of((x[0] - 1, x[1] - 1))),
+    curvature=_pow_curvature,
+    enclose=_enclose_pow,
     taylor=_taylor_pow,
     taylor_constant=(1,),
     convention="0**c has derivative 0 for 0 <= c < 1, and 0**c does not depend on c",

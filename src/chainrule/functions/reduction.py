@@ -1,0 +1,433 @@
+"""Folding along axes, and statistics (array API: statistical and utility functions)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.errors import DomainError, ShapeError
+from chainrule.core.node import Node, array, literal
+from chainrule.core.types import DTYPES, as_dtype
+from chainrule.functions._apply import Axis, Shape, normalize_axes, normalize_axis
+from chainrule.functions.elementwise import truth
+from chainrule.functions.manipulation import concat
+from chainrule.ops import cumulative, logic
+from chainrule.ops import reduce as ops
+from chainrule.ops import shape as sh
+from chainrule.ops.choice import where
+from chainrule.ops.exponential import sqrt
+from chainrule.ops.index import gather
+from chainrule.ops.sorting import sort_
+from chainrule.tensor import ArrayLike, Tensor, as_node, floating, wrap
+
+__all__ = [
+    "all",
+    "any",
+    "average",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
+    "diff",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "prod",
+    "ptp",
+    "quantile",
+    "std",
+    "sum",
+    "var",
+]
+
+INT, UINT = DTYPES["int64"], DTYPES["uint64"]
+
+
+def _accumulated(node: Node, dtype: Any) -> Node:
+    """The node in the dtype in which it is summed: at least 64 bits for integers, as in NumPy."""
+    if dtype is not None:
+        wanted = as_dtype(dtype)
+    elif node.type.is_float:
+        return node
+    else:
+        wanted = UINT if node.dtype.kind == "u" else INT
+    return node if node.dtype is wanted else sh.cast(node, dtype=wanted)
+
+
+def _fold(name: str, primitive: Any, node: Node, axis: Axis, keepdims: bool) -> Tensor:
+    axes = normalize_axes(name, axis, node.ndim)
+    return wrap(primitive(node, axes=axes, keepdims=keepdims))
+
+
+def sum(x: ArrayLike, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum over ``axis`` (one, several, or all), 0 if there is nothing; integers in 64 bits.
+
+    >>> import chainrule as cr
+    >>> cr.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    tensor([4., 6.])
+    """
+    return _fold("sum", ops.sum_, _accumulated(as_node(x), dtype), axis, keepdims)
+
+
+def prod(
+    x: ArrayLike, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False
+) -> Tensor:
+    """The product over ``axis``, 1 if there is nothing; integers in 64 bits.
+
+    >>> import chainrule as cr
+    >>> cr.prod([1.0, 2.0, 3.0])
+    tensor(6.)
+    """
+    return _fold("prod", ops.prod, _accumulated(as_node(x), dtype), axis, keepdims)
+
+
+def max(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The largest element; the derivative is shared equally among tied ones.
+
+    Raises:
+        ShapeError: if there is nothing to choose from.
+
+    >>> import chainrule as cr
+    >>> cr.max([[1, 5], [3, 2]], axis=1)
+    tensor([5, 3])
+    """
+    return _fold("max", ops.max_, as_node(x), axis, keepdims)
+
+
+def min(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The smallest element; the derivative is shared equally among tied ones.
+
+    >>> import chainrule as cr
+    >>> cr.min([[1, 5], [3, 2]], axis=1)
+    tensor([1, 2])
+    """
+    return _fold("min", ops.min_, as_node(x), axis, keepdims)
+
+
+def ptp(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """Peak to peak: the largest minus the smallest element.
+
+    >>> import chainrule as cr
+    >>> cr.ptp([1, 5, 3])
+    tensor(4)
+    """
+    return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
+
+
+def any(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """Whether at least one element holds (is not 0).
+
+    >>> import chainrule as cr
+    >>> cr.any([False, True])
+    tensor(True)
+    """
+    return _fold("any", ops.any_, truth(x), axis, keepdims)
+
+
+def all(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """Whether every element holds (is not 0).
+
+    >>> import chainrule as cr
+    >>> cr.all([False, True])
+    tensor(False)
+    """
+    return _fold("all", ops.all_, truth(x), axis, keepdims)
+
+
+def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """How many elements are not 0.
+
+    >>> import chainrule as cr
+    >>> cr.count_nonzero([0, 3, 0, 1])
+    tensor(2)
+    """
+    return sum(wrap(sh.cast(truth(x), dtype=INT)), axis, keepdims=keepdims)
+
+
+def logsumexp(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """ln Σ e^x without overflow; its gradient is the softmax.
+
+    >>> import chainrule as cr
+    >>> cr.logsumexp([1000.0, 1000.0])
+    tensor(1000.69314718)
+    """
+    return _fold("logsumexp", ops.logsumexp, floating(as_node(x)), axis, keepdims)
+
+
+# -- statistics ------------------------------------------------------------------------------------
+
+
+def _count(shape: Shape, axes: Shape) -> int:
+    return sh.product(tuple(shape[a] for a in axes))
+
+
+def _mean(node: Node, axes: Shape, keepdims: bool) -> Node:
+    total = ops.sum_(node, axes=axes, keepdims=keepdims)
+    return total / float(_count(node.shape, axes))
+
+
+def mean(
+    x: ArrayLike, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False
+) -> Tensor:
+    """The arithmetic mean over ``axis``; NaN if there is nothing.
+
+    >>> import chainrule as cr
+    >>> cr.mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    tensor([1.5, 3.5])
+    """
+    node = floating(as_node(x, None if dtype is None else as_dtype(dtype)))
+    return wrap(_mean(node, normalize_axes("mean", axis, node.ndim), keepdims))
+
+
+def average(
+    x: ArrayLike, /, axis: Axis = None, *, weights: ArrayLike | None = None, keepdims: bool = False
+) -> Tensor:
+    """The weighted mean Σ w x / Σ w over ``axis``.
+
+    ``weights`` broadcast against ``x``.
+
+    >>> import chainrule as cr
+    >>> cr.average([1.0, 2.0], weights=[3.0, 1.0])
+    tensor(1.25)
+    """
+    if weights is None:
+        return mean(x, axis, keepdims=keepdims)
+    values = wrap(floating(as_node(x)))
+    w = wrap(sh.broadcast_to(floating(as_node(weights)), values.shape))
+    total = sum(w, axis, keepdims=keepdims)
+    return sum(values * w, axis, keepdims=keepdims) / total
+
+
+def _var(name: str, x: ArrayLike, axis: Axis, correction: float, keepdims: bool) -> Node:
+    node = floating(as_node(x))
+    axes = normalize_axes(name, axis, node.ndim)
+    deviation = node - _mean(node, axes, True)
+    total = ops.sum_(deviation * deviation, axes=axes, keepdims=keepdims)
+    free = _count(node.shape, axes) - correction
+    return total / float(free if free > 0 else 0.0)
+
+
+def var(
+    x: ArrayLike, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False
+) -> Tensor:
+    """The variance Σ (x - mean)² / (n - correction) over ``axis``.
+
+    Args:
+        x: the numbers.
+        axis: one axis, several, or all.
+        correction: 0 for the variance of a population, 1 (Bessel) to estimate it from a sample;
+            PyTorch's default is 1. One number alone has variance 0 with derivative 0; with
+            ``correction=1`` it is 0/0, NaN, as in NumPy.
+        keepdims: whether to keep reduced axes with extent 1.
+
+    >>> import chainrule as cr
+    >>> cr.var([1.0, 2.0, 3.0]), cr.var([1.0, 2.0, 3.0], correction=1)
+    (tensor(0.66666667), tensor(1.))
+    """
+    return wrap(_var("var", x, axis, correction, keepdims))
+
+
+def std(
+    x: ArrayLike, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False
+) -> Tensor:
+    """The standard deviation, the root of `var`; where it is 0 its derivative is taken as 0.
+
+    >>> import chainrule as cr
+    >>> cr.std([1.0, 3.0])
+    tensor(1.)
+    """
+    return wrap(sqrt(_var("std", x, axis, correction, keepdims)))
+
+
+def quantile(
+    x: ArrayLike,
+    q: Any,
+    /,
+    axis: int | None = None,
+    *,
+    keepdims: bool = False,
+    method: str = "linear",
+) -> Tensor:
+    """The number below which a share ``q`` of the elements lies.
+
+    Args:
+        x: the numbers.
+        q: a number in [0, 1], or an array of them, whose axes come first in the result.
+        axis: the axis, or None for all elements.
+        keepdims: whether to keep the reduced axes with extent 1.
+        method: what to take between two elements: "linear" interpolation, the "lower" one, the
+            "higher" one, the "nearest" one or the "midpoint".
+
+    Raises:
+        DomainError: for ``q`` outside [0, 1] or an unknown method.
+
+    >>> import chainrule as cr
+    >>> cr.quantile([3.0, 1.0, 2.0], 0.25)
+    tensor(1.5)
+    """
+    node = floating(as_node(x))
+    places = np.asarray(q.numpy() if isinstance(q, Tensor) else q, np.float64)
+    if not np.all((places >= 0) & (places <= 1)):
+        raise DomainError(f"quantile: q must be in [0, 1], it is {q}")
+    if axis is None:
+        kept: Shape = (1,) * node.ndim
+        node, place = sh.reshape(node, (node.type.size,)), 0
+    else:
+        place = normalize_axis("quantile", axis, node.ndim)
+        kept = (*node.shape[:place], 1, *node.shape[place + 1 :])
+    extent = node.shape[place]
+    if extent == 0:
+        raise ShapeError(f"quantile: axis {place} of shape {node.shape} is empty")
+    ordered = sort_(node, axis=place, descending=False)
+    rest = (*node.shape[:place], *node.shape[place + 1 :])
+    lower, weight = _between(places * (extent - 1), method)
+    column = weight.reshape((*places.shape, *(1,) * len(rest))).astype(node.dtype)
+    a = gather(ordered, array(lower), axes=(place,))
+    b = gather(ordered, array(np.where(weight > 0, lower + 1, lower)), axes=(place,))
+    step = where(array(column > 0), b - a, 0.0)  # not ∞ - ∞ where only one element counts
+    last = sh.reshape(sh.slice_axis(ordered, place, extent - 1, extent), rest)
+    found = where(logic.isnan(last), last, a + step * array(column))  # NaN is sorted to the end
+    return wrap(sh.reshape(found, (*places.shape, *kept)) if keepdims else found)
+
+
+def _between(position: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """The element below each position, and how far to go from it to the next one."""
+    lower = np.floor(position).astype(np.int64)
+    rest = position - lower
+    weights = {
+        "linear": rest,
+        "lower": np.zeros_like(rest),
+        "higher": (rest > 0) * 1.0,
+        "nearest": np.rint(position) - lower,
+        "midpoint": (rest > 0) * 0.5,
+    }
+    if method not in weights:
+        raise DomainError(f"quantile: no method {method!r}; methods are {', '.join(weights)}")
+    return lower, np.asarray(weights[method])
+
+
+def median(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+    """The middle element over ``axis``, or the mean of the two in the middle.
+
+    >>> import chainrule as cr
+    >>> cr.median([3.0, 1.0, 10.0])
+    tensor(3.)
+    """
+    return quantile(x, 0.5, axis, keepdims=keepdims)
+
+
+# -- running along an axis -------------------------------------------------------------------------
+
+
+def _cumulative(
+    name: str,
+    primitive: Any,
+    x: ArrayLike,
+    axis: int | None,
+    dtype: Any,
+    include_initial: bool,
+    initial: float,
+) -> Tensor:
+    node = _accumulated(as_node(x), dtype)
+    if axis is None:
+        if node.ndim != 1:
+            raise ShapeError(f"{name}: say along which axis of shape {node.shape}")
+        axis = 0
+    place = normalize_axis(name, axis, node.ndim)
+    found = primitive(node, axis=place, reverse=False)
+    if include_initial:
+        low = tuple(int(a == place) for a in range(node.ndim))
+        zeros = (0,) * node.ndim
+        value = literal(initial, node.dtype)
+        found = sh.pad(found, value, low=low, high=zeros, interior=zeros)
+    return wrap(found)
+
+
+def cumulative_sum(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Sums of the first 1, 2, … elements along ``axis``; ``include_initial`` puts 0 first.
+
+    >>> import chainrule as cr
+    >>> cr.cumulative_sum([1, 2, 3])
+    tensor([1, 3, 6])
+    """
+    arguments = (x, axis, dtype, include_initial)
+    return _cumulative("cumulative_sum", cumulative.cumsum, *arguments, 0.0)
+
+
+def cumulative_prod(
+    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Products of the first 1, 2, … elements along ``axis``; ``include_initial`` puts 1 first.
+
+    >>> import chainrule as cr
+    >>> cr.cumulative_prod([1, 2, 3], include_initial=True)
+    tensor([1, 1, 2, 6])
+    """
+    arguments = (x, axis, dtype, include_initial)
+    return _cumulative("cumulative_prod", cumulative.cumprod, *arguments, 1.0)
+
+
+def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """`cumulative_sum` under its NumPy name; without ``axis`` over the flattened array.
+
+    >>> import chainrule as cr
+    >>> cr.cumsum([[1, 2], [3, 4]])
+    tensor([ 1,  3,  6, 10])
+    """
+    node = as_node(x)
+    if axis is None:
+        x, axis = wrap(sh.reshape(node, (node.type.size,))), 0
+    return cumulative_sum(x, axis=axis, dtype=dtype)
+
+
+def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """`cumulative_prod` under its NumPy name; without ``axis`` over the flattened array.
+
+    >>> import chainrule as cr
+    >>> cr.cumprod([1, 2, 3])
+    tensor([1, 2, 6])
+    """
+    node = as_node(x)
+    if axis is None:
+        x, axis = wrap(sh.reshape(node, (node.type.size,))), 0
+    return cumulative_prod(x, axis=axis, dtype=dtype)
+
+
+def diff(
+    x: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    n: int = 1,
+    prepend: ArrayLike | None = None,
+    append: ArrayLike | None = None,
+) -> Tensor:
+    """The ``n``-th differences of neighbours along ``axis``: x[1] - x[0], x[2] - x[1], …
+
+    Args:
+        x: the array.
+        axis: the axis.
+        n: how often to take differences.
+        prepend: values to put in front first, of the same shape except along the axis.
+        append: values to put behind.
+
+    >>> import chainrule as cr
+    >>> cr.diff([1, 4, 9, 16])
+    tensor([3, 5, 7])
+    """
+    if n < 0:
+        raise DomainError(f"diff: n must not be negative, it is {n}")
+    parts = [part for part in (prepend, x, append) if part is not None]
+    node = concat(parts, axis=axis).node if len(parts) > 1 else as_node(x)
+    place = normalize_axis("diff", axis, node.ndim)
+    for _ in range(n):
+        ahead, behind = sh.slice_axis(node, place, 1, 2**62), sh.slice_axis(node, place, 0, -1)
+        boolean = node.dtype.kind == "b"
+        node = logic.not_equal(ahead, behind) if boolean else ahead - behind
+    return wrap(node)

@@ -1,0 +1,56 @@
+"""What a thread does beside computing: whether it records derivatives and notes source lines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from chainrule.core.node import Node
+from chainrule.core.source import SourceLine
+
+__all__ = ["current", "mode", "no_grad"]
+
+
+class _Mode(threading.local):
+    """``special`` is true if anything else here is unusual, so that the usual case is one test."""
+
+    special = False
+    grad = True
+    notes: dict[Node, set[SourceLine]] | None = None
+
+
+current = _Mode()
+
+
+@contextmanager
+def mode(
+    *, grad: bool | None = None, notes: dict[Node, set[SourceLine]] | None = None
+) -> Iterator[None]:
+    """Within the block record derivatives or not, and note the source line of every node."""
+    before = (current.grad, current.notes)
+    if grad is not None:
+        current.grad = grad
+    if notes is not None:
+        current.notes = notes
+    current.special = not current.grad or current.notes is not None
+    try:
+        yield
+    finally:
+        current.grad, current.notes = before
+        current.special = not current.grad or current.notes is not None
+
+
+def no_grad() -> Any:
+    """Compute without recording: results do not require gradients.
+
+    A context manager, also usable as a decorator, as in PyTorch.
+
+    >>> import chainrule as cr
+    >>> w = cr.tensor(2.0, requires_grad=True)
+    >>> with cr.no_grad():
+    ...     (w * 3).requires_grad
+    False
+    """
+    return mode(grad=False)
