@@ -198,6 +198,11 @@ def adjoint(record: Primitive, rng: np.random.Generator) -> None:
         )
         if not backward:
             continue
+        for i, ct in zip(floats, backward, strict=True):
+            require(
+                ct is None or ct.type is sources[i].type,
+                f"{record.name}: a cotangent of another type than its source {sources[i].type}",
+            )
         left = 0.0 if forward is None else np.vdot(forward.value, w)
         right = sum(
             np.vdot(v[i], ct.value)
@@ -205,11 +210,6 @@ def adjoint(record: Primitive, rng: np.random.Generator) -> None:
             if ct is not None
         )
         close(left, right, 1e-10, f"{record.name}: ⟨Jv, w⟩ against ⟨v, Jᵀw⟩")
-        for i, ct in zip(floats, backward, strict=True):
-            require(
-                ct is None or ct.type is sources[i].type,
-                f"{record.name}: a cotangent of another type than its source {sources[i].type}",
-            )
 
 
 def slopes(record: Primitive, rng: np.random.Generator) -> None:

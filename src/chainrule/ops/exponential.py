@@ -152,7 +152,7 @@ sigmoid: Elementwise = Elementwise(
 
 softplus: Elementwise = Elementwise(
     name="softplus",
-    evaluate=lambda x: np.logaddexp(x, x.dtype.type(0)),
+    evaluate=lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     partials=(lambda x, y: sigmoid(x),),
     range=POSITIVE,
     monotone=("increasing",),
@@ -164,7 +164,7 @@ softplus: Elementwise = Elementwise(
 
 relu: Elementwise = Elementwise(
     name="relu",
-    evaluate=lambda x: np.maximum(x, x.dtype.type(0)),  # NaN stays NaN
+    evaluate=lambda x: np.maximum(x, 0),  # NaN stays NaN
     partials=(lambda x, y: cast(greater(x, 0.0), dtype=x.dtype),),
     scaled=(lambda t, x, y: where(greater(x, 0.0), t, 0.0),),
     range=POSITIVE,

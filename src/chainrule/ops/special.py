@@ -67,20 +67,6 @@ erfinv: Elementwise = Elementwise(
     exact="erfinv",
 )
 
-lgamma: Elementwise = Elementwise(
-    name="lgamma",
-    evaluate=_in_double(special_values.lgamma),
-    partials=(lambda x, y: digamma(x),),
-    domain=(POSITIVE,),
-    monotone=lambda x: (sign_of((x[0] - _LOWEST[0], x[1] - _LOWEST[0])),),
-    curvature="convex",
-    enclose=lambda x: _enclose_lgamma(x),
-    latex=r"\ln\Gamma({0})",
-    rule="log-gamma rule",
-    exact="loggamma",
-    tolerance=6.0,
-)
-
 _LOWEST = (1.4616321449683622, -0.12148629053584961)
 """Where ln Γ is smallest on (0, ∞), and its value there."""
 
@@ -89,6 +75,21 @@ def _enclose_lgamma(x: Bounds) -> Bounds:
     ends = lgamma.evaluate(x[0]), lgamma.evaluate(x[1])
     turns = (x[0] <= _LOWEST[0]) & (x[1] >= _LOWEST[0])
     return np.where(turns, _LOWEST[1], np.minimum(*ends)), np.maximum(*ends)
+
+
+lgamma: Elementwise = Elementwise(
+    name="lgamma",
+    evaluate=_in_double(special_values.lgamma),
+    partials=(lambda x, y: digamma(x),),
+    domain=(POSITIVE,),
+    monotone=lambda x: (sign_of((x[0] - _LOWEST[0], x[1] - _LOWEST[0])),),
+    curvature="convex",
+    enclose=_enclose_lgamma,
+    latex=r"\ln\Gamma({0})",
+    rule="log-gamma rule",
+    exact="loggamma",
+    tolerance=6.0,
+)
 
 
 def _polygamma_type(x: ArrayType, n: int) -> ArrayType:

@@ -20,7 +20,8 @@ def _horner(x: Array, coefficients: Sequence[float]) -> Array:
     """Σ coefficients[k] xᵏ."""
     total = np.full_like(x, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
-        total = total * x + coefficient
+        total *= x
+        total += coefficient
     return total
 
 
@@ -129,10 +130,28 @@ def erfc(x: Array) -> Array:
 
 
 # Starting values: M. Giles, Approximating the erfinv function, GPU Computing Gems (2012), table 5.
-_CENTRE = (1.50140941, 0.246640727, -0.00417768164, -0.00125372503, 0.00021858087)
-_CENTRE += (-4.39150654e-06, -3.5233877e-06, 3.43273939e-07, 2.81022636e-08)
-_TAIL = (2.83297682, 1.00167406, 0.00943887047, -0.0076224613, 0.00573950773)
-_TAIL += (-0.00367342844, 0.00134934322, 0.000100950558, -0.000200214257)
+_CENTRE = (
+    1.50140941,
+    0.246640727,
+    -0.00417768164,
+    -0.00125372503,
+    0.00021858087,
+    -4.39150654e-06,
+    -3.5233877e-06,
+    3.43273939e-07,
+    2.81022636e-08,
+)
+_TAIL = (
+    2.83297682,
+    1.00167406,
+    0.00943887047,
+    -0.0076224613,
+    0.00573950773,
+    -0.00367342844,
+    0.00134934322,
+    0.000100950558,
+    -0.000200214257,
+)
 
 
 def _erfinv_far(rest: Array) -> Array:
@@ -287,7 +306,8 @@ def _lgamma_far(x: Array) -> Array:
     """Stirling's series from 10 upwards."""
     inverse = 1 / x
     series = inverse * _horner(inverse * inverse, _STIRLING)
-    return (x - 0.5) * (np.log(x) - 1) + (_HALF_LOG_TAU - 0.5 + series)
+    total: Array = (x - 0.5) * (np.log(x) - 1) + (_HALF_LOG_TAU - 0.5 + series)
+    return total
 
 
 def _sine_pi(x: Array) -> Array:
