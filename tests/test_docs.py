@@ -40,7 +40,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 def conventions() -> list[str]:
     """The table of conventions, as the records state them."""
     rows = [
-        f"| `{name}` | {record.convention} |"
+        f"| `{name}` | {record.convention.replace('|', chr(92) + '|')} |"
         for name, record in sorted(PRIMITIVES.items())
         if getattr(record, "convention", "")
     ]

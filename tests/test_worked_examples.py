@@ -101,9 +101,8 @@ def test_steepest_direction_is_the_gradient() -> None:
     assert gradient.tolist() == [10.0, 14.0]
     length = np.linalg.norm(gradient)
     angles = np.linspace(0, 2 * np.pi, 360, endpoint=False)
-    rates = [
-        cr.directional_derivative(of_pair, point, [np.cos(a), np.sin(a)]).item() for a in angles
-    ]
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    rates = [cr.directional_derivative(of_pair, point, v).item() for v in directions]
     assert max(rates) <= length
     assert max(rates) == pytest.approx(length, rel=1e-4)
     assert angles[int(np.argmax(rates))] == pytest.approx(np.arctan2(14, 10), abs=np.pi / 360)
@@ -113,7 +112,7 @@ def test_gradient_is_perpendicular_to_the_level_curve() -> None:
     """The unit circle is a level curve of x² + y²; (−sin, cos) is its tangent."""
     for angle in np.linspace(0, 6, 7):
         point = [np.cos(angle), np.sin(angle)]
-        tangent = [-np.sin(angle), np.cos(angle)]
+        tangent = np.array([-np.sin(angle), np.cos(angle)])
         rate = cr.directional_derivative(lambda p: (p**2).sum(), cr.tensor(point), tangent)
         assert abs(rate.item()) < 1e-15
 
