@@ -70,9 +70,13 @@ class GradientCheck:
 
     @property
     def worst(self) -> Comparison:
-        """The comparison with the largest error among those that could be judged."""
+        """The comparison with the largest error among those that could be judged.
+
+        A wrong entry comes before a wrong direction, which only says that some entry is wrong.
+        """
         judged = [c for c in self.comparisons if c.verdict in ("ok", "wrong")]
-        return max(judged or self.comparisons, key=lambda c: c.error)
+        wrong = [c for c in judged if c.verdict == "wrong" and not c.where.startswith("direction")]
+        return max(wrong or judged or self.comparisons, key=lambda c: c.error)
 
     def __str__(self) -> str:
         counts = {v: [c for c in self.comparisons if c.verdict == v] for v in _MEANING}

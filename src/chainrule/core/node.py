@@ -44,6 +44,7 @@ class Applicable(Protocol):
 
     name: str
     parameters: tuple[str, ...]
+    differentiable: bool
 
     def result_type(self, argument: tuple[Any, ...], *types: ArrayType) -> ArrayType: ...
 
@@ -221,6 +222,8 @@ def apply(primitive: Any, sources: tuple[Node, ...], argument: tuple[Any, ...] =
     value = None
     if concrete:
         value = primitive.evaluate(*[source.value for source in sources], *argument)
+        if not (type.is_float and primitive.differentiable):
+            return _node(ARRAY, (), (), type, value, False)
     return _intern(key, _node(primitive, sources, argument, type, value, tracked))
 
 

@@ -74,12 +74,14 @@ class ArrayType:
 class TupleType:
     """The type of a primitive with several results: the types of its ``items``."""
 
-    __slots__ = ("items",)
+    __slots__ = ("is_float", "items")
 
     items: tuple[ArrayType, ...]
+    is_float: bool
 
     def __init__(self, items: tuple[ArrayType, ...]) -> None:
         self.items = items
+        self.is_float = any(item.is_float for item in items)
 
     def __repr__(self) -> str:
         return f"({', '.join(map(repr, self.items))})"

@@ -100,6 +100,11 @@ class Primitive:
         """``result_type(argument, *types)``: the type rule, remembered."""
         return lru_cache(maxsize=4096)(self._result_type)
 
+    @cached_property
+    def differentiable(self) -> bool:
+        """Whether derivatives flow through it; nothing is recorded where they do not."""
+        return not isinstance(self, Discrete) and getattr(self, "partials", ()) is not None
+
     def _result_type(self, argument: tuple[Any, ...], *types: ArrayType) -> ArrayType:
         assert self.infer is not None, self.name
         return self.infer(*types, *argument)

@@ -8,13 +8,6 @@ from chainrule.core.node import VARIABLE, Node, array
 from chainrule.core.types import ArrayType
 
 
-def has_float(node: Node) -> bool:
-    """Whether a derivative can flow through the node's result."""
-    if isinstance(node.type, ArrayType):
-        return node.type.is_float
-    return any(item.is_float for item in node.type.items)
-
-
 def dependents(order: Sequence[Node], variables: Iterable[Node]) -> set[Node]:
     """The nodes of ``order`` (sources first) through which derivatives of ``variables`` flow."""
     found = set(variables)
@@ -22,7 +15,7 @@ def dependents(order: Sequence[Node], variables: Iterable[Node]) -> set[Node]:
         if node not in found:
             for source in node.sources:
                 if source in found:
-                    if has_float(node):
+                    if node.type.is_float and node.primitive.differentiable:
                         found.add(node)
                     break
     return found
