@@ -19,14 +19,24 @@ from chainrule.ops.shape import materialize, pad
 
 
 def shift(x: Node, axis: int, reverse: bool, fill: float) -> Node:
-    """``x`` moved one place in the direction of running: y_k = x_{k-1}, and y_0 = ``fill``."""
+    """``x`` moved one place in the direction of running: y_k = x_{k-1}, and y_0 = ``fill``.
+
+    >>> from chainrule.core.node import array
+    >>> shift(array(np.array([2.0, 3.0, 4.0])), axis=0, reverse=False, fill=1.0).value
+    array([1., 2., 3.])
+    """
     step = -1 if reverse else 1
     low = tuple(step if a == axis else 0 for a in range(x.ndim))
     return pad(x, fill, low=low, high=tuple(-n for n in low), interior=(0,) * x.ndim)
 
 
 def exclusive_product(x: Node, axis: int, reverse: bool) -> Node:
-    """The product of all elements before each one (after it, in reverse); 1 for the first."""
+    """The product of all elements before each one (after it, in reverse); 1 for the first.
+
+    >>> from chainrule.core.node import array
+    >>> exclusive_product(array(np.array([2.0, 3.0, 4.0])), axis=0, reverse=False).value
+    array([1., 2., 6.])
+    """
     return shift(cumprod(x, axis=axis, reverse=reverse), axis, reverse, 1.0)
 
 
@@ -121,7 +131,8 @@ def _recurrence_vjp(
     reverse: bool,
 ) -> tuple[Node | None, ...]:
     back = _gathered_back(ct, sources[0], axis, reverse)
-    return back * shift(h, axis, reverse, 0.0) if needed[0] else None, back
+    first = back * shift(h, axis, reverse, 0.0) if needed[0] else None
+    return first, back if needed[1] else None
 
 
 def _taylor_recurrence(

@@ -345,6 +345,14 @@ def take_along_axis(x: Node, indices: Node, axis: int) -> Node:
     """y[…, k, …] = x[…, indices[…, k, …], …] along one axis, as in NumPy.
 
     ``indices`` has as many axes as ``x`` and broadcasts against it along the others.
+
+    Raises:
+        ShapeError: if ``indices`` has another number of axes.
+        IndexingError: if an index is no integer or out of range.
+
+    >>> x, order = array(np.array([[3.0, 1.0]])), array(np.array([[1, 0]]))
+    >>> take_along_axis(x, order, axis=1).value
+    array([[1., 3.]])
     """
     if indices.ndim != x.ndim:
         raise ShapeError(f"take_along_axis: {x.shape} and indices {indices.shape} differ in ndim")

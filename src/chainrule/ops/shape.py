@@ -178,6 +178,10 @@ def slice_axis(x: Node, axis: int, start: int, stop: int, step: int = 1) -> Node
     """``x[start:stop:step]`` along one axis; ``x`` itself if that is all of it.
 
     Bounds may be negative or too large, as in Python.
+
+    >>> from chainrule.core.node import array
+    >>> slice_axis(array(np.array([[1.0, 2.0, 3.0]])), 1, 0, -1).value
+    array([[1., 2.]])
     """
     bounds = slice(start, stop, step).indices(x.shape[axis])
     if bounds == (0, x.shape[axis], 1):
@@ -200,6 +204,10 @@ def split(x: Node, sizes: Sequence[int], axis: int) -> tuple[Node, ...]:
 
     Raises:
         ShapeError: if they do not.
+
+    >>> from chainrule.core.node import array
+    >>> [part.value.tolist() for part in split(array(np.array([1, 2, 3])), [1, 2], axis=0)]
+    [[1], [2, 3]]
     """
     if sum(sizes) != x.shape[axis]:
         raise ShapeError(
@@ -277,13 +285,24 @@ concatenate: Linear = Linear(
 
 
 def stack(nodes: Sequence[Node], axis: int) -> Node:
-    """Arrays of one shape joined along a new axis."""
+    """Arrays of one shape joined along a new axis.
+
+    >>> from chainrule.core.node import array
+    >>> stack([array(np.array([1, 2])), array(np.array([3, 4]))], axis=1).value
+    array([[1, 3],
+           [2, 4]])
+    """
     raised = [reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in nodes]
     return concatenate(*raised, axis=axis)
 
 
 def roll(x: Node, places: int, axis: int) -> Node:
-    """``x`` with its elements moved ``places`` later along an axis, the last ones to the front."""
+    """``x`` with its elements moved ``places`` later along an axis, the last ones to the front.
+
+    >>> from chainrule.core.node import array
+    >>> roll(array(np.array([1, 2, 3])), 1, axis=0).value
+    array([3, 1, 2])
+    """
     n = x.shape[axis]
     cut = n - places % n if n else 0
     if cut == n:

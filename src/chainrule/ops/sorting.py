@@ -85,6 +85,11 @@ def top_k(x: Node, k: int) -> tuple[Node, Node]:
 
     Raises:
         ShapeError: if the last axis has fewer than ``k`` elements.
+
+    >>> from chainrule.core.node import array
+    >>> values, indices = top_k(array(np.array([1.0, 4.0, 2.0])), 2)
+    >>> values.value, indices.value
+    (array([4., 2.]), array([1, 2]))
     """
     if not x.shape or not 0 <= k <= x.shape[-1]:
         raise ShapeError(f"top_k: the last axis of {x.shape} does not have {k} elements")
