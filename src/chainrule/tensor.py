@@ -6,11 +6,10 @@ to an item or `assign_` lets the tensor point at another node, and never changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.core.errors import (
     DomainError,
@@ -29,6 +28,9 @@ from chainrule.ops import operators  # noqa: F401, binds the operators of nodes
 from chainrule.ops.shape import cast, full
 from chainrule.rules.vjp import pull
 
+if TYPE_CHECKING:
+    import numpy.typing as npt  # slow to import
+
 __all__ = [
     "ArrayLike",
     "Tensor",
@@ -46,6 +48,8 @@ __all__ = [
 
 ArrayLike: TypeAlias = "Tensor | npt.ArrayLike"
 """What array functions take: a tensor, NumPy array, number, or nested list of these."""
+
+Operator = Callable[[Any, Any], "Tensor"]
 
 FLOAT = DTYPES["float64"]
 INT = DTYPES["int64"]
@@ -160,10 +164,10 @@ def floating(node: Node) -> Node:
     return node if node.type.is_float else cast(node, dtype=FLOAT)
 
 
-def _binary(primitive: Any, integer: bool = True) -> tuple[Any, Any]:
+def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
     """The operator method for a primitive, and its reflection."""
 
-    def forward(self: Tensor, other: Any) -> Tensor:
+    def forward(self: Tensor, other: Any) -> Any:
         a = self.node
         if type(other) is Tensor:
             b = other.node
@@ -174,7 +178,7 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Any, Any]:
             return NotImplemented
         return _slow(primitive, integer, self, other)
 
-    def reflected(self: Tensor, other: Any) -> Tensor:
+    def reflected(self: Tensor, other: Any) -> Any:
         if not _operable(other):
             return NotImplemented
         return _slow(primitive, integer, other, self)
@@ -253,41 +257,6 @@ class Tensor(TensorMethods):
         return (self[index] for index in range(len(self)))
 
     # -- its value ---------------------------------------------------------------------------------
-
-    def item(self) -> Any:
-        """The value of a one-element tensor as a Python number."""
-        value = self._value("item()")
-        if value.size != 1:
-            raise ShapeError(f"item() needs one element, the tensor has shape {self.shape}")
-        return value.item()
-
-    def tolist(self) -> Any:
-        """The value as nested lists of Python numbers."""
-        return self._value("tolist()").tolist()
-
-    def __float__(self) -> float:
-        return float(self._scalar_value("float()"))
-
-    def __int__(self) -> int:
-        return int(self._scalar_value("int()"))
-
-    def __bool__(self) -> bool:
-        return bool(self._scalar_value("a truth value (as in `if` or `and`)"))
-
-    def __index__(self) -> int:
-        value = self._scalar_value("an index")
-        if value.dtype.kind not in "iu":
-            raise DTypeError(f"only integer scalars can be an index, not {self.dtype.name}")
-        return int(value)
-
-    def _scalar_value(self, what: str) -> Any:
-        value = self._value(what)
-        if value.size != 1:
-            raise ShapeError(
-                f"{what} of a tensor of shape {self.shape} is ambiguous; it needs one "
-                "element (use .any() or .all() for a condition on many)"
-            )
-        return value.reshape(()) if value.ndim else value
 
     def __repr__(self) -> str:
         if self.node.value is None:
@@ -452,8 +421,8 @@ class Tensor(TensorMethods):
     def __rpow__(self, base: Any) -> Tensor:
         return power(base, self) if _operable(base) else NotImplemented
 
-    __eq__, _ = _binary(ar.equal)
-    __ne__, _ = _binary(ar.not_equal)
+    __eq__, _ = _binary(ar.equal)  # type: ignore[assignment]
+    __ne__, _ = _binary(ar.not_equal)  # type: ignore[assignment]
     del _
 
 
@@ -511,6 +480,6 @@ def zeros_for(type: ArrayType) -> Node:
 
 
 # At the end, since the functions need the class above and its methods need the functions.
-from chainrule import functions, methods  # noqa: E402
+from chainrule import functions, interop, methods  # noqa: E402
 
-methods.fn = functions
+methods.fn = interop.fn = functions

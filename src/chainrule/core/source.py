@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import os
 import sys
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ class SourceLine:
     @property
     def text(self) -> str:
         """The code on that line, stripped; empty where the file cannot be read."""
+        import linecache  # only errors need it, and it is slow to import
+
         return linecache.getline(self.file, self.line).strip()
 
     def __str__(self) -> str:

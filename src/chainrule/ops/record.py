@@ -73,7 +73,7 @@ class Case:
     argument: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Primitive:
     """What every record says.
 
@@ -164,7 +164,7 @@ def broadcast_shapes(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
     return shape
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Elementwise(Primitive):
     """Acts on each element by itself, broadcasting its sources as NumPy does.
 
@@ -234,7 +234,7 @@ Batch = Callable[..., Node]
 sources for which ``batched`` is true; the result has the batch axis first."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Reduction(Primitive):
     """Folds elements along axes; parameters ``axes`` (sorted, non-negative) and ``keepdims``.
 
@@ -251,7 +251,7 @@ class Reduction(Primitive):
     enclose: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Linear(Primitive):
     """Linear in some sources; the others (indices) are constants of the linear map.
 
@@ -268,7 +268,7 @@ class Linear(Primitive):
     nonnegative: bool = True
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Bilinear(Primitive):
     """Linear in each of two sources.
 
@@ -280,7 +280,7 @@ class Bilinear(Primitive):
     batch: Batch
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Selection(Primitive):
     """Picks elements of its source along an axis; ``choose(x, *argument)`` gives their indices,
     ``pick(x, indices, *argument)`` picks by them and is linear in ``x``."""
@@ -292,14 +292,14 @@ class Selection(Primitive):
     convention: str = ""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Discrete(Primitive):
     """Integer- or boolean-valued, or random: nothing flows back through it."""
 
     batch: Batch
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Smooth(Primitive):
     """A differentiable function of whole arrays that no other kind describes.
 
@@ -316,7 +316,7 @@ class Smooth(Primitive):
     taylor: Callable[..., Node | None] | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Projection(Primitive):
     """One item of a tuple: the argument is its index."""
 
@@ -340,7 +340,7 @@ class Readings(Protocol):
     ) -> list[tuple[Node, bool]]: ...
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Call(Primitive):
     """Carries Graphs in its argument; its result is a tuple, taken apart by a `Projection`.
 
