@@ -6,7 +6,7 @@ import difflib
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -121,8 +121,8 @@ def _gamma(x: Node) -> Node:
 
 _DERIVED: dict[str, Function] = {
     "gamma_function": Function(_gamma),
-    "maximum": Function(_folded("maximum"), 1, None),
-    "minimum": Function(_folded("minimum"), 1, None),
+    "maximum": Function(_folded("maximum"), 2, None),
+    "minimum": Function(_folded("minimum"), 2, None),
     "power": Function(_power, 2, 2),
     "integer_pow": Function(lambda n, x: _p("integer_pow")(x, n=n)),
     "polygamma": Function(lambda n, x: _p("polygamma")(x, n=n), 2, 2, static=1),
@@ -137,6 +137,9 @@ _DERIVED: dict[str, Function] = {
     "csch": Function(lambda x: 1 / _p("sinh")(x)),
     "coth": Function(lambda x: 1 / _p("tanh")(x)),
 }
+LONGEST = 24
+"""More letters than any name has."""
+
 _BASED = re.compile(r"log_([0-9]+)")
 
 
@@ -201,9 +204,9 @@ def known_names() -> list[str]:
     )
 
 
-def nearest(name: str) -> str | None:
-    """The known function whose name looks most like this one, or None."""
-    if len(name) > 24:
+def nearest(name: str, more: Iterable[str] = (), cutoff: float = 0.75) -> str | None:
+    """The known function, or name in ``more``, that looks most like this one; None if none does."""
+    if len(name) > LONGEST:
         return None
-    found = difflib.get_close_matches(name.lower(), known_names(), n=1, cutoff=0.75)
+    found = difflib.get_close_matches(name.lower(), [*known_names(), *more], n=1, cutoff=cutoff)
     return found[0] if found else None

@@ -30,7 +30,8 @@ class Token:
     """A symbol of a formula.
 
     Attributes:
-        kind: ``number``, ``name``, ``function``, ``superscript``, ``end``, or the symbol itself.
+        kind: ``number``, ``constant``, ``name``, ``function``, ``superscript``, ``end``, or the
+            symbol itself.
         value: the number, or the name.
         start: where it begins in the text.
         end: where it ends.
@@ -159,13 +160,15 @@ class _Lexer:
         """A variable with its subscripts, or a constant if it has none."""
         below, end = subscripts(self.text, end)
         if not below and name not in self.declared and name in functions.CONSTANTS:
-            return self.emit("number", functions.CONSTANTS[name], end)
+            return self.emit("constant", functions.CONSTANTS[name], end)
         return self.emit("name", name + below, end)
 
     def refuse_word(self, run: str, end: int) -> None:
         """Refuse a word that looks like a misspelt function rather than a product of letters."""
         if len(run) < 3:
             return
+        if len(run) > functions.LONGEST:
+            self.fail(f"a word of {len(run)} letters is no name; write products with *")
         near = functions.nearest(run)
         applied = self.text[end:].lstrip()[:1] in ("(", "[")
         parts = _segments(run)
@@ -205,7 +208,7 @@ class _Lexer:
             return self.name(name, end)
         if self.function(name, end):
             return True
-        near = functions.nearest(name)
+        near = functions.nearest(name, (*COMMANDS, *GREEK), cutoff=0.6)
         offer = f"; did you mean \\{near}?" if near else ""
         raise failure(self.text, self.position, f"unknown LaTeX command \\{name}{offer}")
 
@@ -231,7 +234,7 @@ class _Lexer:
             if spelling in SYMBOLS:
                 return self.emit(SYMBOLS[spelling], None, self.position + len(spelling))
         if self.text[self.position] == "∞":
-            return self.emit("number", math.inf, self.position + 1)
+            return self.emit("constant", math.inf, self.position + 1)
         return False
 
     def unknown_character(self) -> NoReturn:

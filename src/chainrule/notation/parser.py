@@ -51,7 +51,18 @@ _INFIX = {
 }
 _CLOSING = {"(": ")", "[": "]", "{": "}", "lvert": "rvert"}
 _ENCLOSED = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil")}
-_STARTS = {"number", "name", "function", "√", "sqrt", "frac", "cases", *_CLOSING, *_ENCLOSED}
+_STARTS = {
+    "number",
+    "constant",
+    "name",
+    "function",
+    "√",
+    "sqrt",
+    "frac",
+    "cases",
+    *_CLOSING,
+    *_ENCLOSED,
+}
 _SPELT = {"lvert": "|", "rvert": "|", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉"}
 
 
@@ -211,7 +222,7 @@ class _Parser:
 
     def atom(self) -> Tree:
         token = self.next
-        if token.kind == "number":
+        if token.kind in ("number", "constant"):
             self.take()
             return Number(token.value, token.start)
         if token.kind == "name":
@@ -351,12 +362,13 @@ class _Parser:
             self.depth -= 1
             return self.apply("neg", (inner,), token) if token.kind == "-" else inner
         only_numbers = token.kind == "number"
-        extends = token.kind in ("number", "name")
+        extends = token.kind in ("number", "constant", "name")
         product = self.expression(_POWER)
         while extends:
             after = self.next
-            if after.kind == "name" or (only_numbers and after.kind == "("):
-                only_numbers, extends = False, after.kind == "name"
+            named = after.kind in ("constant", "name")
+            if named or (only_numbers and after.kind == "("):
+                only_numbers, extends = False, named
                 product = self.apply("mul", (product, self.expression(_POWER)), after)
             else:
                 break
