@@ -64,8 +64,8 @@ def trace(f: Callable[..., Any], *args: Any) -> Program:
     >>> import chainrule as cr
     >>> print(cr.trace(lambda x, w: cr.sin(w * x), 1.0, 2.0))
     inputs  x: float64[], w: float64[]
-    %1 = mul(w, x): float64[]
-    %2 = sin(%1): float64[]
+    %1 = mul(w, x): float64[]    # line 1
+    %2 = sin(%1): float64[]    # line 1
     outputs %2
     """
     leaves, structure = flatten(args)

@@ -433,7 +433,9 @@ def intervals(record: Primitive, rng: np.random.Generator) -> None:
     from chainrule.core.errors import DomainError
 
     for case in differentiable(record, rng):
-        sources, y = build(record, case)
+        # traced, so that no known value stands in for the interval of a condition
+        sources = [_hole(v) if v.dtype.kind == "f" else array(v) for v in case.sources]
+        y = apply(record, tuple(sources), case.argument)
         width = 0.1
         boxes = {
             sources[i]: (case.sources[i] - width, case.sources[i] + width)

@@ -9,7 +9,6 @@ from chainrule.ops.record import Projection
 from chainrule.ops.table import PRIMITIVES
 from tests.conformance.laws import LAWS
 
-
 # a projection takes one result out of a call, and is examined with each call
 EXAMINED = [name for name, record in PRIMITIVES.items() if not isinstance(record, Projection)]
 

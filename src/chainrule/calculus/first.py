@@ -37,7 +37,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
         run = Linearization("grad", functools.partial(f, **kwargs), args, argnums, has_aux)
         output = run.scalar()
         found = pull([output], [literal(1.0, output.dtype)], run.variables, record=run.record)
-        value = run.tensor(output)
+        (value,) = run.tensors([output])
         return ((value, run.auxiliary()) if has_aux else value), run.derivatives(found)
 
     return wrapped
@@ -97,10 +97,11 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     run = Linearization("jvp", f, primals, tuple(range(len(primals))))
     directions = tangents_for("jvp", tangents, run.variables, run.structure)
     moved = push(run.outputs, dict(zip(run.variables, directions, strict=True)), record=run.record)
-    return run.value(), run.result.build(
-        run.tensor(zeros_for(output.type) if t is None else t)
+    dense = [
+        zeros_for(output.type) if t is None else t
         for output, t in zip(run.outputs, moved, strict=True)
-    )
+    ]
+    return run.value(), run.result.build(run.tensors(dense))
 
 
 def directional_derivative(f: Function, x: Any, v: Any) -> Any:
@@ -146,6 +147,6 @@ def derivative(f: Function, n: int = 1) -> Function:
                 zeros_for(node.type) if t is None else t
                 for node, t in zip(nodes, moved, strict=True)
             ]
-        return run.result.build(map(run.tensor, nodes))
+        return run.result.build(run.tensors(nodes))
 
     return wrapped

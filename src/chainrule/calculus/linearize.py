@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.core.errors import DTypeError, GradientError, ShapeError, TreeError
-from chainrule.core.node import Node, array, topological
-from chainrule.core.tree import Tree, flatten
+from chainrule.core.graph import replace
+from chainrule.core.node import VARIABLE, Node, array, topological
+from chainrule.core.tree import Tree, flatten, flatten_as
 from chainrule.ops.calls import fresh_variable
 from chainrule.rules.reach import must_record
 from chainrule.tensor import Tensor, as_node, mode, zeros_for
@@ -40,7 +41,13 @@ class Linearization:
                 )
         picked = [args[index] for index in chosen]
         leaves, self.structure = flatten(picked[0] if isinstance(argnums, int) else tuple(picked))
-        self.variables = [fresh(name, leaf) for leaf in leaves]
+        given = [floating_node(name, leaf) for leaf in leaves]
+        self.variables = [fresh_variable(node) for node in given]
+        self._constants = {
+            variable: node
+            for variable, node in zip(self.variables, given, strict=True)
+            if variable.primitive is VARIABLE
+        }
         replaced = self.structure.build(map(Tensor, self.variables))
         full_args = list(args)
         for index, value in zip(
@@ -60,22 +67,28 @@ class Linearization:
             topological(self.outputs, stop=self.variables), frozenset(self.variables)
         )
 
-    def tensor(self, node: Node) -> Tensor:
-        """A result; cut off from the variables of this run unless someone may look into it."""
-        if not self.record and node.tracked and node.value is not None:
-            node = array(node.value)
-        return Tensor(node)
+    def tensors(self, nodes: Sequence[Node]) -> list[Tensor]:
+        """Results, cut off from the variables of this run.
+
+        Where a later derivative may look into them the graph is kept, with what the variables
+        stood for in their place; elsewhere only the values are.
+        """
+        if self.record:
+            return [Tensor(node) for node in replace(nodes, self._constants)]
+        return [
+            Tensor(array(node.value) if node.tracked and node.value is not None else node)
+            for node in nodes
+        ]
 
     def value(self) -> Any:
         """The pytree of results."""
-        return self.result.build(map(self.tensor, self.outputs))
+        return self.result.build(self.tensors(self.outputs))
 
     def auxiliary(self) -> Any:
         """What the function returned beside its result, cut off like the result."""
         leaves, structure = flatten(self.aux)
-        return structure.build(
-            self.tensor(leaf.node) if isinstance(leaf, Tensor) else leaf for leaf in leaves
-        )
+        kept = iter(self.tensors([leaf.node for leaf in leaves if isinstance(leaf, Tensor)]))
+        return structure.build(next(kept) if isinstance(leaf, Tensor) else leaf for leaf in leaves)
 
     def scalar(self) -> Node:
         """The one scalar result.
@@ -100,14 +113,22 @@ class Linearization:
 
     def derivatives(self, found: Sequence[Node | None]) -> Any:
         """The pytree of derivatives with respect to the variables; zero where None."""
-        return self.structure.build(
-            self.tensor(zeros_for(v.type) if node is None else node)
+        return self.structure.build(self.tensors(self.dense(found)))
+
+    def dense(self, found: Sequence[Node | None]) -> list[Node]:
+        """Derivatives with respect to the variables, with zeros in place of None."""
+        return [
+            zeros_for(v.type) if node is None else node
             for v, node in zip(self.variables, found, strict=True)
-        )
+        ]
 
 
-def fresh(name: str, leaf: Any) -> Node:
-    """A new variable with the value of ``leaf``, which must be floating-point."""
+def floating_node(name: str, leaf: Any) -> Node:
+    """The node of an argument that is to be differentiated with respect to.
+
+    Raises:
+        DTypeError: if it is not floating-point.
+    """
     node = as_node(leaf)
     if not node.type.is_float:
         hint = "write 3.0 instead of 3" if type(leaf) is int else "cast with .astype('float64')"
@@ -115,14 +136,15 @@ def fresh(name: str, leaf: Any) -> Node:
             f"{name} differentiates with respect to floating-point arguments, this one is "
             f"{node.dtype.name}; {hint}, or choose other arguments with argnums"
         )
-    return fresh_variable(node)
+    return node
 
 
 def tangents_for(name: str, given: Any, nodes: Sequence[Node], structure: Tree) -> list[Node]:
     """Nodes of the tangents in ``given``, checked against the values they belong to."""
-    leaves, found = flatten(given)
-    if len(leaves) != len(nodes) or found != structure:
-        raise TreeError(f"{name}: expected the structure {structure}, got {found}")
+    try:
+        leaves = flatten_as(structure, given)
+    except TreeError as error:
+        raise TreeError(f"{name}: {error.args[0].splitlines()[0]}") from None
     tangents = []
     for leaf, node in zip(leaves, nodes, strict=True):
         tangent = as_node(leaf, node.dtype)

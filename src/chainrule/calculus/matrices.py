@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.calculus.linearize import Argnums, Function, Linearization, tangents_for
 from chainrule.core.errors import GradientError
 from chainrule.core.node import Node, array, input_node, literal
-from chainrule.core.types import ArrayType, array_type
+from chainrule.core.types import array_type
 from chainrule.ops.shape import move_axis, reshape
 from chainrule.rules.batch import batch
 from chainrule.rules.jvp import push
@@ -44,13 +44,7 @@ class Jacobian:
         auto: Literal["forward", "reverse"] = "forward" if inputs < outputs else "reverse"
         self.chosen = auto if self.mode == "auto" else self.mode
         rows = _forward(run) if self.chosen == "forward" else _reverse(run)
-        return run.result.build(
-            run.structure.build(
-                run.tensor(_zeros(output, variable) if block is None else block)
-                for variable, block in zip(run.variables, row, strict=True)
-            )
-            for output, row in zip(run.outputs, rows, strict=True)
-        )
+        return run.result.build(_assembled(run, rows, run.outputs))
 
 
 def jacobian(f: Function, argnums: Argnums = 0, mode: Mode = "auto") -> Jacobian:
@@ -78,12 +72,17 @@ def jacobian(f: Function, argnums: Argnums = 0, mode: Mode = "auto") -> Jacobian
 Blocks = list[Node | None]
 
 
-def _zeros(output: Node, variable: Node) -> Node:
-    return zeros_for(_joined(output, variable))
-
-
-def _joined(output: Node, variable: Node) -> ArrayType:
-    return array_type(output.shape + variable.shape, output.dtype)
+def _assembled(run: Linearization, rows: Sequence[Blocks], outputs: Sequence[Node]) -> list[Any]:
+    """For each output the pytree of its blocks, with zeros where there is no dependence."""
+    nodes = [
+        zeros_for(array_type(output.shape + variable.shape, output.dtype))
+        if block is None
+        else block
+        for output, row in zip(outputs, rows, strict=True)
+        for variable, block in zip(run.variables, row, strict=True)
+    ]
+    tensors = iter(run.tensors(nodes))
+    return [run.structure.build([next(tensors) for _ in run.variables]) for _ in outputs]
 
 
 def _basis(node: Node) -> Node:
@@ -169,13 +168,7 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
             moved = push(gradient, {variable: hole}, record=run.record)
             for row, many, first in zip(blocks, _along(moved, hole), run.variables, strict=True):
                 row.append(None if many is None else _columns(many, first, variable))
-        return run.structure.build(
-            run.structure.build(
-                run.tensor(_zeros(first, second) if block is None else block)
-                for second, block in zip(run.variables, row, strict=True)
-            )
-            for first, row in zip(run.variables, blocks, strict=True)
-        )
+        return run.structure.build(_assembled(run, blocks, run.variables))
 
     return wrapped
 
@@ -183,11 +176,7 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
 def _gradient(run: Linearization) -> list[Node]:
     """The gradient as a graph in the variables."""
     output = run.scalar()
-    found = pull([output], [literal(1.0, output.dtype)], run.variables, record=True)
-    return [
-        zeros_for(v.type) if node is None else node
-        for v, node in zip(run.variables, found, strict=True)
-    ]
+    return run.dense(pull([output], [literal(1.0, output.dtype)], run.variables, record=True))
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:

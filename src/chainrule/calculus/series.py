@@ -40,7 +40,7 @@ class TaylorPolynomial:
         rest: list[Node | None] = [None] * (self.order - 1)
         (found,) = series([output], {variable: [direction, *rest]}, self.order)
         nodes = [output, *(zeros_for(output.type) if c is None else c for c in found)]
-        return [run.tensor(node) for node in nodes]
+        return run.tensors(nodes)
 
     @property
     def coefficients(self) -> list[Tensor]:

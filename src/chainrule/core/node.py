@@ -221,10 +221,26 @@ def apply(primitive: Any, sources: tuple[Node, ...], argument: tuple[Any, ...] =
     type = primitive.result_type(argument, *[source.type for source in sources])
     value = None
     if concrete:
-        value = primitive.evaluate(*[source.value for source in sources], *argument)
         if not (type.is_float and primitive.differentiable):
-            return _node(ARRAY, (), (), type, value, False)
+            return _constant(primitive, sources, argument, type)
+        value = primitive.evaluate(*[source.value for source in sources], *argument)
     return _intern(key, _node(primitive, sources, argument, type, value, tracked))
+
+
+def _constant(
+    primitive: Any, sources: tuple[Node, ...], argument: tuple[Any, ...], type: ArrayType
+) -> Node:
+    """The result through which no derivative flows, as a leaf: one for the same sources.
+
+    The leaf must not keep the graph of its sources alive, so it is interned by weak references.
+    """
+    key = (primitive, argument, *[weakref.ref(source) for source in sources])
+    reference = _interned.get(key)
+    node = None if reference is None else reference()
+    if node is None:
+        value = primitive.evaluate(*[source.value for source in sources], *argument)
+        node = _intern(key, _node(ARRAY, (), (), type, value, False))
+    return node
 
 
 def array(value: Any) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.core.errors import TreeError
 
-__all__ = ["Tree", "flatten", "map_tree", "paths", "register"]
+__all__ = ["Tree", "flatten", "flatten_as", "map_tree", "paths", "register"]
 
 Children = tuple[Sequence[tuple[str, Any]], Any]
 """Named children, and what else is needed to rebuild the container (hashable or comparable)."""
@@ -125,6 +125,27 @@ def flatten(value: Any) -> tuple[list[Any], Tree]:
         trees.append(tree)
     names = tuple(name for name, _ in named)
     return leaves, Tree(type(value), static, names, tuple(trees))
+
+
+def flatten_as(structure: Tree, value: Any) -> list[Any]:
+    """The parts of ``value`` that stand where ``structure`` has its leaves.
+
+    A part may itself be a container, such as a list of numbers in place of an array.
+
+    Raises:
+        TreeError: if ``value`` does not have the structure.
+    """
+    if structure.kind is None:
+        return [value]
+    taken = _children(value)
+    names = () if taken is None else tuple(name for name, _ in taken[0])
+    if taken is None or type(value) is not structure.kind or names != structure.names:
+        raise TreeError(f"expected the structure {structure}, got {flatten(value)[1]}")
+    return [
+        leaf
+        for child, (_, part) in zip(structure.children, taken[0], strict=True)
+        for leaf in flatten_as(child, part)
+    ]
 
 
 def map_tree(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
