@@ -7,8 +7,9 @@ the values of all sources are known the node's own value is computed at once and
 is retained.
 
 Leaves are never interned: two leaves are two variables, even with the same value. That is what
-makes nested derivatives right. The one exception is a literal, which is a number written in a
-formula: it is interned by dtype and bits, so that 0.0 is not -0.0 and NaN equals itself.
+makes nested derivatives right. There are two exceptions. A literal, which is a number written in
+a formula, is interned by dtype and bits, so that 0.0 is not -0.0 and NaN equals itself. A result
+through which no derivative flows, such as that of a comparison, is one leaf for the same sources.
 """
 
 from __future__ import annotations
