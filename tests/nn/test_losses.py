@@ -87,6 +87,20 @@ def test_nothing_is_broadcast(loss):
         loss(cr.tensor(np.zeros((3, 1))), np.zeros(3))
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_label_smoothing_spreads_the_target(smoothing):
+    z, labels = RNG.normal(size=(5, 4)), np.array([0, 1, 2, 3, 0])
+    target = (1 - smoothing) * np.eye(4)[labels] + smoothing / 4
+    loss = nn.cross_entropy(cr.tensor(z), labels, label_smoothing=smoothing)
+    np.testing.assert_allclose(loss.item(), -(target * np.log(softmax(z))).sum() / 5, rtol=1e-13)
+    gradient = cr.grad(lambda z: nn.cross_entropy(z, labels, label_smoothing=smoothing))(
+        cr.tensor(z)
+    )
+    np.testing.assert_allclose(gradient.numpy(), (softmax(z) - target) / 5, atol=1e-16)
+    with pytest.raises(DomainError, match="label_smoothing"):
+        nn.cross_entropy(cr.tensor(z), labels, label_smoothing=1.5)
+
+
 def test_losses_equal_pytorchs():
     torch = pytest.importorskip("torch")
     z, labels, y = RNG.normal(size=(5, 3)), RNG.integers(0, 3, size=5), RNG.uniform(size=(5, 3))

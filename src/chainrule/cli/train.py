@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from chainrule import data, functions, nn, optim, random, train
+from chainrule.cli import output
 from chainrule.core.errors import ChainRuleError, MissingExtraError
 from chainrule.tensor import no_grad, tensor
 
@@ -55,13 +57,17 @@ def _learning_rate(value: float) -> float:
 )
 def digits(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data.")] = 30,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 64,
     learning_rate: Annotated[
         float, typer.Option(callback=_learning_rate, help="Step size of Adam.")
-    ] = 1e-3,
+    ] = 3e-3,
     hidden: Annotated[
         str, typer.Option(help="Widths of the hidden layers; empty for none.")
-    ] = "128,64",
+    ] = "256,128",
+    label_smoothing: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of each label spread over all classes."),
+    ] = 0.1,
     seed: Annotated[
         int, typer.Option(min=0, help="Decides the split, the initial weights and the shuffling.")
     ] = 0,
@@ -79,14 +85,16 @@ def digits(
     learns from. Shows the progress, and in the end the accuracy and the gradient norm of each
     layer; saves the model, the training curves and the digits it got wrong.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = output.console()
     widths = _widths(hidden)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _digits(console, epochs, batch_size, learning_rate, widths, seed, out, plots)
+        _digits(
+            console, epochs, batch_size, learning_rate, widths, label_smoothing, seed, out, plots
+        )
     except (ChainRuleError, OSError) as error:
-        text = str(error).partition("\n  at ")[0]  # the line of the user is here a shell's
-        console.print(f"[bold red]error:[/] {escape(text)}")
+        text = output.message(error) if isinstance(error, ChainRuleError) else str(error)
+        output.console(stderr=True).print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -96,6 +104,7 @@ def _digits(
     batch_size: int,
     learning_rate: float,
     widths: tuple[int, ...],
+    label_smoothing: float,
     seed: int,
     out: Path,
     plots: bool,
@@ -104,18 +113,24 @@ def _digits(
     weights_key, shuffling_key = random.split(random.key(seed))
     model = nn.MLP(PIXELS, widths, CLASSES, key=weights_key)
     optimizer = optim.adam(learning_rate)
+    loss = partial(nn.cross_entropy, label_smoothing=label_smoothing)
     console.print(
-        f"[bold]data[/]     {len(training) + len(test):,} handwritten digits, 8×8 pixels, "
+        f"[bold]data[/]      {len(training) + len(test):,} handwritten digits, 8×8 pixels, "
         f"{CLASSES} classes: {len(training):,} for training, {len(test):,} held out for the test"
     )
+    smoothed = f" with labels smoothed by {label_smoothing:g}" if label_smoothing else ""
     console.print(
-        f"[bold]network[/]  {' → '.join(map(str, (PIXELS, *widths, CLASSES)))}, relu, "
-        f"{_count(model):,} parameters; {optimizer}, batches of {batch_size}, seed {seed}"
+        f"[bold]network[/]   {' → '.join(map(str, (PIXELS, *widths, CLASSES)))}, relu, "
+        f"{_count(model):,} parameters"
+    )
+    console.print(
+        f"[bold]training[/]  cross-entropy{smoothed}, {optimizer}, batches of {batch_size}, "
+        f"seed {seed}"
     )
 
     run = train.fit(
         model,
-        nn.cross_entropy,
+        loss,
         training,
         optimizer=optimizer,
         epochs=epochs,
@@ -127,10 +142,11 @@ def _digits(
         progress=False,
     )
 
-    console.print(_layer_table(run))
+    console.print("\n[bold]gradient of the last training step[/]")
+    console.print(_layer_table(console, run))
     logits = _logits(model, test)
     right = int((logits.argmax(axis=1) == test.targets).sum())
-    on_training = train.evaluate(model, nn.cross_entropy, training, metrics=[train.accuracy])
+    on_training = train.evaluate(model, loss, training, metrics=[train.accuracy])
     accuracy = right / len(test)
     console.print(f"training accuracy  {on_training['accuracy']:.2%}")
     console.print(f"[bold]test accuracy      {accuracy:.2%}[/]  ({right} of {len(test)} right)")
@@ -184,8 +200,7 @@ def _draw(
             f"{wrong} of {len(test)} test images read wrongly, the most confident first",
         )
     except MissingExtraError as missing:
-        text = str(missing).partition("\n  at ")[0]
-        console.print(f"[yellow]no pictures: {escape(text)}[/]")
+        console.print(f"[yellow]no pictures:[/] {escape(output.message(missing))}", soft_wrap=True)
         return
     console.print(f"pictures           {escape(str(curves))}, {escape(str(mistakes))}")
 
@@ -196,13 +211,10 @@ def _logits(model: nn.Module, test: data.Dataset) -> np.ndarray:
     return logits
 
 
-def _layer_table(run: train.Run) -> Table:
+def _layer_table(console: Console, run: train.Run) -> Table:
     """Each layer with its parameters and the norms of the last gradient."""
-    table = Table(title="gradient of the last training step", title_justify="left")
-    table.add_column("layer")
-    table.add_column("inputs → outputs")
-    for name in ("parameters", "‖∂L/∂weight‖", "‖∂L/∂bias‖"):
-        table.add_column(name, justify="right")
+    headings = ("layer", "inputs → outputs", "parameters", "‖∂L/∂weight‖", "‖∂L/∂bias‖")
+    table = output.table(console, *headings)
     for path, layer in run.model.modules():
         if isinstance(layer, nn.Linear):
             outputs, inputs = layer.weight.shape
@@ -213,9 +225,8 @@ def _layer_table(run: train.Run) -> Table:
                 for name in ("weight", "bias")
             ]
             table.add_row(path, f"{inputs} → {outputs}", f"{_count(layer):,}", *norms)
-    total = f"{optim.global_norm(run.gradients).item():.2e}" if run.gradients else ""
     table.add_section()
-    table.add_row("all", "", f"{_count(run.model):,}", total, "")
+    table.add_row("all", "", f"{_count(run.model):,}")
     return table
 
 

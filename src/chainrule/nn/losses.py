@@ -13,8 +13,10 @@ __all__ = ["Reduction", "bce_with_logits", "cross_entropy", "mse"]
 Reduction = Literal["mean", "sum", "none"]
 
 
-def cross_entropy(logits: Tensor, labels: Any, reduction: Reduction = "mean") -> Tensor:
-    """−log softmax(logits)[label], the negative log-likelihood of the right class.
+def cross_entropy(
+    logits: Tensor, labels: Any, reduction: Reduction = "mean", label_smoothing: float = 0.0
+) -> Tensor:
+    """−log softmax(logits)[label], the negative log-likelihood of the right class, in nats.
 
     Computed through log_softmax, so that logits of any size neither overflow nor lose the loss.
     The gradient of the mean is (softmax(logits) − one_hot(labels)) / N.
@@ -23,16 +25,31 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: Reduction = "mean") ->
         logits: scores before softmax, shape (…, classes).
         labels: integers from 0 to classes − 1, shape (…).
         reduction: "mean" or "sum" over all examples, or "none".
+        label_smoothing: share ε of the target that is spread evenly over all classes, which keeps
+            a network from growing ever surer; Szegedy et al. 2016 (CVPR), section 7.
 
     Raises:
         DTypeError: if the labels are no integers.
         ShapeError: if the shapes do not fit.
-        DomainError: if a label is out of range.
+        DomainError: if a label is out of range, or ``label_smoothing`` not between 0 and 1.
 
     >>> import chainrule as cr
     >>> cr.nn.cross_entropy(cr.tensor([[0.0, 0.0], [1e4, 0.0]]), [0, 0], reduction="none")
     tensor([0.69314718, 0.        ])
     """
+    if not 0 <= label_smoothing <= 1:
+        raise DomainError(f"cross_entropy: label_smoothing is 0 to 1, not {label_smoothing}")
+    target = _labels(logits, labels)
+    log_p = functions.log_softmax(logits, axis=-1)
+    picked = functions.take_along_axis(log_p, functions.expand_dims(target, axis=-1), axis=-1)
+    loss = -functions.squeeze(picked, axis=-1)
+    if label_smoothing:
+        loss = (1 - label_smoothing) * loss - label_smoothing * functions.mean(log_p, axis=-1)
+    return _reduce(loss, reduction)
+
+
+def _labels(logits: Tensor, labels: Any) -> Tensor:
+    """The labels as a tensor, checked against the logits."""
     target = _tensor(labels)
     if target.dtype.kind not in "iu":
         raise DTypeError(f"cross_entropy: labels are integers (classes), not {target.dtype.name}")
@@ -50,10 +67,7 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: Reduction = "mean") ->
                 f"cross_entropy: label {wrong} is out of range; {classes} classes have the labels "
                 f"0 to {classes - 1}"
             )
-    log_likelihood = functions.take_along_axis(
-        functions.log_softmax(logits, axis=-1), functions.expand_dims(target, axis=-1), axis=-1
-    )
-    return _reduce(-functions.squeeze(log_likelihood, axis=-1), reduction)
+    return target
 
 
 def bce_with_logits(logits: Tensor, targets: Any, reduction: Reduction = "mean") -> Tensor:

@@ -28,7 +28,7 @@ _VALIDATION: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "marker": 
 def plot_curves(
     run: Run, path: str | os.PathLike[str], title: str = "", held_out: str = "validation"
 ) -> Path:
-    """Draw the loss (logarithmic) and each metric over the epochs, and save the picture.
+    """Draw the loss and each metric over the epochs, and save the picture.
 
     Args:
         run: a run with at least one epoch.
@@ -66,11 +66,13 @@ def _name_axes(ax: Axes, name: str) -> None:
     ax.grid(alpha=0.25, which="both")
     ax.spines[["top", "right"]].set_visible(False)
     if name == "loss":
-        ax.set_yscale("log")
-        ax.set_ylabel("loss (mean over examples, nats)")
-        ax.set_title("Loss, logarithmic scale")
+        values = np.concatenate([line.get_ydata() for line in ax.get_lines()])
+        wide = values.min() > 0 and values.max() > 10 * values.min()  # more than a decade
+        ax.set_yscale("log" if wide else "linear")
+        ax.set_ylabel("loss (mean over examples)")
+        ax.set_title("Loss, logarithmic scale" if wide else "Loss")
     elif name == "accuracy":
-        ax.set_ylabel("accuracy (% of examples right)")
+        ax.set_ylabel("accuracy (share of examples right)")
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
         ax.set_title("Accuracy")
     else:
@@ -104,17 +106,19 @@ def plot_mistakes(
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:most]
     columns = max(3, min(5, len(wrong)))
     rows = max(1, -(-len(wrong) // columns))
-    figure = _figure(1.75 * columns, 2.25 * rows + 0.7)
+    figure = _figure(1.8 * columns, 2.3 * rows + 0.4)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes:
+    for ax in axes[len(wrong) :]:
         ax.set_axis_off()
     for ax, index in zip(axes, wrong, strict=False):
         guess = predicted[index]
         ax.imshow(images[index], cmap="gray_r", interpolation="nearest")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_color("0.75")
         ax.set_title(
-            f"true {labels[index]}, predicted {guess}\n"
-            f"({probabilities[index, guess]:.0%} sure; image {index})",
-            fontsize=8,
+            f"true {labels[index]}, predicted {guess}\n({probabilities[index, guess]:.0%} sure)",
+            fontsize=10,
         )
     if not len(wrong):
         figure.text(0.5, 0.45, "no mistakes", ha="center", fontsize=12)
