@@ -33,6 +33,7 @@ __all__ = [
     "Node",
     "apply",
     "array",
+    "detached",
     "input_node",
     "literal",
     "topological",
@@ -247,6 +248,11 @@ def _constant(
 def array(value: Any) -> Node:
     """A fresh constant leaf that holds ``value`` (a NumPy array or scalar, not copied)."""
     return _node(ARRAY, (), (), array_type(value.shape, value.dtype), value, False)
+
+
+def detached(node: Node) -> Node:
+    """A fresh constant leaf with the value of ``node``."""
+    return _node(ARRAY, (), (), node.type, node.value, False)
 
 
 def variable(value: Any, cell: Any = None) -> Node:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.core.node import Node, literal
+from chainrule.core.node import Node, apply, literal
 from chainrule.ops import arithmetic as ar
 from chainrule.ops.record import Elementwise
 
 
 def _forward(primitive: Elementwise) -> Any:
-    return lambda self, other: primitive(self, other)
+    def operator(self: Node, other: Any) -> Node:
+        if type(other) is Node:
+            return apply(primitive, (self, other))
+        return primitive(self, other)
+
+    return operator
 
 
 def _reflected(primitive: Elementwise) -> Any:

@@ -111,10 +111,7 @@ class Primitive:
 
     def __call__(self, *sources: Node | float, **parameters: Any) -> Node:
         """Apply to nodes; numbers become literals of the dtype of the last node."""
-        if parameters:
-            argument = tuple([parameters[name] for name in self.parameters])
-        else:
-            argument = ()
+        argument = tuple([parameters[name] for name in self.parameters]) if parameters else ()
         return apply(self, self._nodes(sources), argument)
 
     def _nodes(self, sources: tuple[Node | float, ...]) -> tuple[Node, ...]:

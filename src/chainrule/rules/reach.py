@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chainrule.core.node import VARIABLE, Node, array
+from chainrule.core.node import VARIABLE, Node, detached
 from chainrule.core.types import ArrayType
 
 
@@ -50,7 +50,7 @@ class Detached:
         constant = self._constants.get(node)
         if constant is None:
             constant = self._constants[node] = (
-                array(node.value) if isinstance(node.type, ArrayType) else node
+                detached(node) if isinstance(node.type, ArrayType) else node
             )
         return constant
 
