@@ -1,53 +1,34 @@
-"""What a tensor does as an array: operators by function, indexing, methods, NumPy's protocols.
+"""What a tensor does as an array: operators by function, indexing, methods.
 
 A method is the function of the same name in `chainrule.functions`; here are only the signatures.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.core.errors import DTypeError, GradientError, TraceError
+from chainrule.core.errors import DTypeError
+from chainrule.interop import Interoperable
 
 if TYPE_CHECKING:
-    from chainrule.core.node import Node
     from chainrule.functions._apply import Axis
     from chainrule.functions.indexing import At
     from chainrule.tensor import Tensor
 
 __all__ = ["TensorMethods"]
 
+Operator = Callable[[Any, Any], "Tensor"]
+
 fn: Any = None
 """`chainrule.functions`, put here by `chainrule.tensor`: the functions need the class first."""
 
 _OPERANDS = (int, float, complex, list, tuple, np.ndarray, np.generic)
 
-_UFUNCS = {
-    "absolute": "abs",
-    "arccos": "acos",
-    "arccosh": "acosh",
-    "arcsin": "asin",
-    "arcsinh": "asinh",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arctanh": "atanh",
-    "fabs": "abs",
-    "float_power": "pow",
-    "fmod": "",  # takes the sign of the dividend, unlike ours
-    "invert": "bitwise_invert",
-    "left_shift": "bitwise_left_shift",
-    "power": "pow",
-    "right_shift": "bitwise_right_shift",
-    "rint": "round",
-    "true_divide": "divide",
-}
 
-
-def _binary(name: str) -> tuple[Any, Any]:
+def _binary(name: str) -> tuple[Operator, Operator]:
     """The operator method for a function, and its reflection."""
 
     def forward(self: Any, other: Any) -> Any:
@@ -66,12 +47,10 @@ def _flat_arguments(given: tuple[Any, ...]) -> Any:
     return given[0] if len(given) == 1 and not hasattr(given[0], "__index__") else given
 
 
-class TensorMethods:
+class TensorMethods(Interoperable):
     """The part of `Tensor` that is written in terms of array functions."""
 
     __slots__ = ()
-
-    node: Node
 
     # -- operators ---------------------------------------------------------------------------------
 
@@ -394,104 +373,3 @@ class TensorMethods:
         return fn.positive(self)  # type: ignore[no-any-return]
 
     copy = clone
-
-    # -- NumPy and other libraries -----------------------------------------------------------------
-
-    def numpy(self) -> np.ndarray:
-        """The value as a read-only NumPy array that shares memory; copy it to change it.
-
-        Allowed for tensors that require a gradient, too; what is computed with the array from there
-        on is not recorded.
-        """
-        view = np.asarray(self._value("numpy()")).view()
-        view.flags.writeable = False
-        return view
-
-    def _value(self, what: str) -> Any:
-        value = self.node.value
-        if value is None:
-            raise TraceError(
-                f"{what} needs the value of a traced tensor of type {self.node.type!r}, which has "
-                "none until the program runs. For a choice by value use cr.where or cr.cond; for "
-                "a loop cr.scan or cr.while_loop; to look at values, call the function untraced."
-            )
-        return value
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        value = self.numpy()
-        if dtype is not None and np.dtype(dtype) != value.dtype:
-            if copy is False:
-                raise DTypeError(f"{value.dtype} cannot become {np.dtype(dtype)} without a copy")
-            return value.astype(dtype)
-        return value.copy() if copy else value
-
-    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
-        """The array API of tensors: the module `chainrule`."""
-        return sys.modules[__package__]
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """``np.sin(t)`` is ``chainrule.sin(t)``, and ``array * t`` is a tensor."""
-        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
-        function = getattr(fn, name, None) if name else None
-        if function is None or kwargs or method != "__call__":
-            return _by_numpy(getattr(ufunc, method), inputs, kwargs)
-        return function(*inputs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """``np.concatenate([t, t])`` is ``chainrule.concatenate([t, t])``, and so on."""
-        if func in (np.shape, np.ndim, np.size) and len(args) == 1:
-            return getattr(self, func.__name__)
-        home = fn.linalg if func.__module__ == "numpy.linalg" else fn
-        function = getattr(home, func.__name__, None)
-        if function is None or func.__module__ not in ("numpy", "numpy.linalg"):
-            return _by_numpy(func, args, kwargs)
-        return function(*args, **kwargs)
-
-    def __dlpack__(
-        self,
-        *,
-        stream: Any = None,
-        max_version: tuple[int, int] | None = None,
-        dl_device: tuple[Any, int] | None = None,
-        copy: bool | None = None,
-    ) -> Any:
-        """Export by DLPack. A copy, unless ``copy=False``: tensors never change, and not every
-        library respects that exported memory is read-only."""
-        value = self.numpy()
-        if copy is not False:
-            return value.copy().__dlpack__(
-                stream=stream, max_version=max_version, dl_device=dl_device
-            )
-        return value.__dlpack__(
-            stream=stream, max_version=max_version, dl_device=dl_device, copy=False
-        )
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self.numpy().__dlpack_device__()
-
-
-def _by_numpy(function: Any, args: Any, kwargs: Any) -> Any:
-    """A NumPy function without a counterpart here, on the values of tensors.
-
-    Raises:
-        GradientError: if a derivative would silently be lost.
-    """
-    tracked = False
-
-    def plain(item: Any) -> Any:
-        nonlocal tracked
-        if isinstance(item, TensorMethods):
-            tracked = tracked or item.node.tracked
-            return item.numpy()
-        if isinstance(item, (list, tuple)):
-            parts: Iterable[Any] = [plain(part) for part in item]
-            return tuple(parts) if isinstance(item, tuple) else parts
-        return item
-
-    result = function(*plain(tuple(args)), **{key: plain(item) for key, item in kwargs.items()})
-    if tracked and isinstance(result, (np.ndarray, np.generic)) and result.dtype.kind == "f":
-        raise GradientError(
-            f"numpy's {function.__name__} has no derivative in chainrule, and its argument "
-            "requires one. Call .detach() on it if no derivative is wanted."
-        )
-    return result

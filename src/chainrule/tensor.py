@@ -118,6 +118,8 @@ def to_numpy(value: Any, dtype: Any = None) -> np.ndarray:
         copied = np.array(value, dtype=None if dtype is None else as_dtype(dtype))
     except ValueError as error:
         raise ShapeError(f"cannot make an array of this: {error}") from None
+    except OverflowError as error:
+        raise DTypeError(str(error)) from None
     if copied.dtype == object and isinstance(value, (list, tuple)):
         raise DTypeError("the list holds objects that are no numbers")
     return np.asarray(copied, dtype=as_dtype(copied.dtype))

@@ -8,8 +8,10 @@ from chainrule.functions import (
     dtypes,
     elementwise,
     indexing,
+    joining,
     linalg,
     linear,
+    logic,
     manipulation,
     reduction,
     searching,
@@ -19,8 +21,10 @@ from chainrule.functions.activation import *  # noqa: F403
 from chainrule.functions.creation import *  # noqa: F403
 from chainrule.functions.dtypes import *  # noqa: F403
 from chainrule.functions.elementwise import *  # noqa: F403
+from chainrule.functions.joining import *  # noqa: F403
 from chainrule.functions.linear import *  # noqa: F403
 from chainrule.functions.linear import trace  # not public: cr.trace records a program
+from chainrule.functions.logic import *  # noqa: F403
 from chainrule.functions.manipulation import *  # noqa: F403
 from chainrule.functions.reduction import *  # noqa: F403
 from chainrule.functions.searching import *  # noqa: F403
@@ -37,7 +41,9 @@ __all__ += activation.__all__
 __all__ += creation.__all__
 __all__ += dtypes.__all__
 __all__ += elementwise.__all__
+__all__ += joining.__all__
 __all__ += linear.__all__
+__all__ += logic.__all__
 __all__ += manipulation.__all__
 __all__ += reduction.__all__
 __all__ += searching.__all__

@@ -88,7 +88,10 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     _check_device(device)
     if not hasattr(x, "__dlpack__"):
         raise DTypeError(f"from_dlpack needs an object with __dlpack__, not {type(x).__name__}")
-    found = np.from_dlpack(x)
+    try:
+        found = np.from_dlpack(x)
+    except (BufferError, RuntimeError) as error:
+        raise DTypeError(f"from_dlpack: {type(x).__name__} does not export this: {error}") from None
     return Tensor(
         array(np.asarray(found if copy is False else found.copy(), as_dtype(found.dtype)))
     )
@@ -321,7 +324,7 @@ def tril(x: ArrayLike, /, *, k: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return _triangle("tril", x, lambda shape: np.tri(*shape, k, dtype=np.bool_))
+    return _triangle("tril", x, lambda shape: np.tri(shape[0], shape[1], k) == 1)
 
 
 def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
@@ -332,4 +335,4 @@ def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
-    return _triangle("triu", x, lambda shape: ~np.tri(*shape, k - 1, dtype=np.bool_))
+    return _triangle("triu", x, lambda shape: np.tri(shape[0], shape[1], k - 1) == 0)

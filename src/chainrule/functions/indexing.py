@@ -64,7 +64,7 @@ def _array_entry(item: Any) -> Any:
 
 
 def _expanded(entries: list[Any], shape: tuple[int, ...]) -> list[Any]:
-    """The entries with ``...`` written out, so that every axis is named."""
+    """The entries with ``...`` written out as the slices that it stands for, if any."""
     used = sum(_axes_used(entry) for entry in entries)
     missing = len(shape) - used
     if missing < 0:
@@ -75,7 +75,8 @@ def _expanded(entries: list[Any], shape: tuple[int, ...]) -> list[Any]:
     if len(dots) > 1:
         raise IndexingError("an index has at most one ellipsis (...)")
     place = dots[0] if dots else len(entries)
-    return entries[:place] + [slice(None)] * missing + entries[place + len(dots) :]
+    filling = [slice(None)] * missing or entries[place : place + 1]  # see `getitem`
+    return entries[:place] + filling + entries[place + len(dots) :]
 
 
 def _axes_used(entry: Any) -> int:
@@ -114,6 +115,8 @@ def getitem(x: Node, index: Any) -> Node:
     places: list[int] = []  # the positions of array entries among the entries
     axis = 0
     for place, entry in enumerate(entries):
+        if entry is Ellipsis:  # of no axes: it still separates index arrays
+            continue
         if entry is None:
             kept.append(1)
         elif isinstance(entry, slice):
@@ -256,9 +259,8 @@ def _turns(numbers: np.ndarray) -> list[np.ndarray]:
     """Positions in ``numbers`` in groups, in each of which no number occurs twice."""
     order = np.argsort(numbers, kind="stable")
     ascending = numbers[order]
-    starts = np.concatenate([[True], ascending[1:] != ascending[:-1]]) if numbers.size else []
-    first = np.maximum.accumulate(np.where(starts, np.arange(numbers.size), 0))
-    rank = np.arange(numbers.size) - first
+    starts = np.flatnonzero(np.diff(ascending, prepend=-1))
+    rank = np.arange(numbers.size) - np.repeat(starts, np.diff(starts, append=numbers.size))
     return [order[rank == turn] for turn in range(int(rank.max(initial=-1)) + 1)]
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from chainrule.core.errors import DomainError, DTypeError, ShapeError
 from chainrule.core.node import Node
 from chainrule.functions._apply import Axis, normalize_axes
+from chainrule.functions.joining import stack, unstack
 from chainrule.functions.linear import (
     diagonal,
     matmul,
@@ -18,7 +19,6 @@ from chainrule.functions.linear import (
     vecdot,
     vector_norm_node,
 )
-from chainrule.functions.manipulation import stack, unstack
 from chainrule.ops import linalg as ops
 from chainrule.ops import spectral
 from chainrule.ops.matrix import identity

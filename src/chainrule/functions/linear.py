@@ -255,7 +255,7 @@ def norm(
         return wrap(vector_norm_node(node, 2 if ord is None else ord, axes, keepdims))
     if len(axes) != 2:
         raise ShapeError(f"norm: ord={ord} needs one axis, or two for matrices, not {axis}")
-    pair = axes
+    pair: Shape = axes
     if isinstance(axis, Sequence):  # the order tells rows from columns
         pair = tuple(normalize_axis("norm", a, node.ndim) for a in axis)
     return wrap(_matrix_norm(node, ord, pair, keepdims))
@@ -293,7 +293,7 @@ def _matrix_norm(x: Node, kind: float | str, pair: Shape, keepdims: bool) -> Nod
 
         others = tuple(a for a in range(x.ndim) if a not in pair)
         values = singular_values(shape.permute(x, (*others, rows, columns)))
-        fold: Any = {2: max_, -2: min_, "nuc": sum_}[kind]  # type: ignore[index]
+        fold: Any = {2: max_, -2: min_, "nuc": sum_}[kind]
         found = fold(values, axes=(values.ndim - 1,), keepdims=False)
     else:
         raise DomainError(f'norm: no matrix norm {kind!r}; there are "fro", "nuc", ±1, ±2, ±inf')

@@ -10,8 +10,8 @@ from chainrule.core.errors import DomainError, ShapeError
 from chainrule.core.node import Node, array, literal
 from chainrule.core.types import DTYPES, as_dtype
 from chainrule.functions._apply import Axis, Shape, normalize_axes, normalize_axis
-from chainrule.functions.elementwise import truth
-from chainrule.functions.manipulation import concat
+from chainrule.functions.joining import concat
+from chainrule.functions.logic import truth
 from chainrule.ops import cumulative, logic
 from chainrule.ops import reduce as ops
 from chainrule.ops import shape as sh
