@@ -233,8 +233,6 @@ class TestDeclaredNames:
 
 
 ERRORS = [
-    ("", 0, "the formula is empty"),
-    ("   ", 3, "the formula is empty"),
     ("(x + 1", 0, "'(' is never closed"),
     ("2|x", 1, "'|' is never closed"),
     ("x + 1)", 5, "')' closes nothing"),
@@ -307,6 +305,12 @@ def test_the_caret_stands_in_the_right_line_and_excerpt() -> None:
     _, shown, caret, *_ = str(caught.value).split("\n")
     assert shown[caret.index("^")] == "#"
     assert len(shown) < 80
+
+
+@pytest.mark.parametrize("text", ["", " \n\t "])
+def test_no_text_at_all(text: str) -> None:
+    with pytest.raises(ParseError, match="the formula is empty; write for example"):
+        parse(text)
 
 
 def test_only_text_is_read() -> None:

@@ -49,7 +49,7 @@ TEXTS = [
     ("2pi x^e", "6.283185307179586*x**e", r"6.283185307179586 \cdot x^{e}"),
     ("pi x", "pi*x", r"\pi \cdot x"),
     ("sqrt(x)^3", "sqrt(x)**3", r"\sqrt{x}^{3}"),
-    ("x > 0 and not (x > 1 or x < -1)", "x > 0 and not (x > 1 or x < -1)", None),
+    ("x > 0 and not (x > 1 or x < -1)", "x > 0 and not (x > 1 or x < (-1))", None),
 ]
 
 

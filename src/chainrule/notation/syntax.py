@@ -56,6 +56,8 @@ def postorder(root: Tree) -> Iterator[Tree]:
 
 def failure(text: str, position: int, reason: str) -> ParseError:
     """A `ParseError` that says ``reason`` and shows the place in the text with a caret."""
+    if not text.strip():
+        return ParseError(reason)
     begin = max(text.rfind("\n", 0, position), text.rfind("\r", 0, position)) + 1
     line = text[begin:].splitlines()[0] if text[begin:] else ""
     column = min(position - begin, len(line))

@@ -1,0 +1,181 @@
+"""`chainrule grad`: what it prints, and how it refuses."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import chainrule
+from chainrule.cli import COMMANDS, app
+
+RUN = [sys.executable, "-c", "from chainrule.cli import main; main()"]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["grad", *arguments])
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Each line that has several words, by its first word."""
+    lines = [line.split() for line in text.splitlines()]
+    return {words[0]: words[1:] for words in lines if len(words) > 1}
+
+
+class TestGradient:
+    def test_value_derivatives_and_check(self) -> None:
+        result = run("3x^2 + 2xy + y^3", "--at", "x=1,y=2")
+        assert result.exit_code == 0
+        found = rows(result.output)
+        assert "f(x, y) = 3x^2 + 2xy + y^3" in result.output
+        assert found["f"] == ["=", "15"]
+        assert found["∂f/∂x"] == ["10", "10", "✓"]
+        assert found["∂f/∂y"] == ["14", "14", "✓"]
+
+    @pytest.mark.parametrize(
+        "at", [["--at", "x=1 y=-2"], ["--at", "y = -2; x = 1"], ["--at", "x=1", "--at", "y=-2"]]
+    )
+    def test_spellings_of_the_point(self, at: list[str]) -> None:
+        assert rows(run("x y", *at).output)["f"] == ["=", "-2"]
+
+    def test_values_may_be_formulas_and_names_greek(self) -> None:
+        result = run("sin θ_1", "--at", "theta_1=pi/6")
+        assert rows(result.output)["f"] == ["=", "0.5"]
+        assert rows(result.output)["∂f/∂theta_1"][0] == "0.8660254038"
+
+    def test_a_choice_of_variables(self) -> None:
+        result = run("σ(w x + b)", "--at", "w=2,x=1,b=-2", "--wrt", "b, w")
+        assert rows(result.output)["∂f/∂b"] == ["0.25", "0.25", "✓"]
+        assert "∂f/∂x" not in result.output
+
+    def test_a_formula_may_begin_with_a_minus_sign(self) -> None:
+        assert rows(run("-h^2", "--at", "h=2").output)["∂f/∂h"] == ["-4", "-4", "✓"]
+
+    def test_kinks_and_borders_are_named(self) -> None:
+        output = run("|x| + relu(y) + sqrt z", "--at", "x=0,y=0,z=0").output
+        assert "kink: slope -1 from the left, 1 from the right; 0 is taken" in output
+        assert "kink: slope 0 from the left, 1 from the right; 0 is taken" in output
+        assert "no value right beside this point" in output
+
+    def test_a_constant(self) -> None:
+        result = run("2 + 3")
+        assert result.exit_code == 0
+        assert "f = 5" in result.output
+        assert "no variables" in result.output
+
+
+class TestMatrices:
+    def test_jacobian(self) -> None:
+        result = run("x*y, x + y; max(x, y)", "--jacobian", "--at", "x=2,y=3")
+        found = rows(result.output)
+        assert result.exit_code == 0
+        assert found["J"] == ["∂/∂x", "∂/∂y"]
+        assert found["f_1"] == ["3", "2"]
+        assert found["f_2"] == ["1", "1"]
+        assert found["f_3"] == ["0", "1"]
+        assert "✓ agrees with differences" in result.output
+
+    def test_jacobian_of_one_formula_is_its_gradient(self) -> None:
+        output = run("x^2 y", "--jacobian", "--at", "x=2,y=3", "--wrt", "x").output
+        assert rows(output)["f"] == ["12"]
+
+    def test_hessian(self) -> None:
+        result = run("3x^2 + 2xy + y^3", "--hessian", "--at", "x=1,y=2")
+        found = rows(result.output)
+        assert result.exit_code == 0
+        assert found["H"] == ["∂/∂x", "∂/∂y"]
+        assert found["∂/∂x"] == ["6", "2"]
+        assert found["∂/∂y"] == ["2", "12"]
+        assert "✓ agrees with differences" in result.output
+
+    @pytest.mark.parametrize(
+        ("formula", "says"),
+        [
+            ("x^2 + y^2", "positive definite"),
+            ("-x^2 - y^2", "negative definite"),
+            ("x^2 - y^2", "indefinite"),
+            ("x^2 + y", "semidefinite"),
+        ],
+    )
+    def test_what_the_eigenvalues_say(self, formula: str, says: str) -> None:
+        assert says in run(formula, "--hessian", "--at", "x=1,y=1").output
+
+    def test_a_kink_in_the_check(self) -> None:
+        assert "kink" in run("|x|", "--hessian", "--at", "x=0").output
+
+
+REFUSALS = [
+    (["3x^2 + sgimoid(y)", "--at", "x=1"], "did you mean 'sigmoid'"),
+    (["", "--at", "x=1"], "the formula is empty"),
+    (["x*y", "--at", "x=1"], "no value for y; give the point with --at y=…"),
+    (["x*y*z", "--at", "y=1"], "no value for x, z"),
+    (["x*y"], "no value for x, y; give the point with --at x=…,y=…"),
+    (["x", "--at", "x=1,q=2"], "no variable 'q'; its variables are x"),
+    (["x", "--at", "x=abc"], "the value of x is no number but 'abc'"),
+    (["x", "--at", "x="], "the value of x is no number"),
+    (["x", "--at", "x=1,x=2"], "x is given twice"),
+    (["x", "--at", "x"], "write NAME=VALUE"),
+    (["x", "--at", "x=1/0"], "must be finite"),
+    (["x", "--at", "x=1", "--wrt", "z"], "no variable 'z'"),
+    (["log(x)", "--at", "x=-1"], "no finite value at x = -1, it is not a number"),
+    (["x + 3/(y-1)", "--at", "x=1,y=1"], "3/(y - 1) is infinite"),
+    (["sqrt(x - 2)^2 + 1", "--at", "x=1"], "sqrt(x - 2) is not a number"),
+    (["exp(x)", "--at", "x=1000"], "it is infinite"),
+    (["x > 1", "--at", "x=2"], "is a condition"),
+    (["x, y", "--at", "x=1,y=1"], "2 formulas; with --jacobian"),
+    (["x", "--at", "x=1", "--jacobian", "--hessian"], "choose one"),
+    (["x", "--hesian"], "--hesian"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), REFUSALS, ids=[row[1] for row in REFUSALS])
+def test_refusals_end_with_code_2_and_say_why(arguments: list[str], says: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "∂" not in result.stdout
+    assert ".py" not in result.stderr
+
+
+def test_the_caret_stands_under_the_mistake() -> None:
+    _, formula, caret, *_ = run("2x + * y", "--at", "x=1").stderr.splitlines()
+    assert formula[caret.index("^")] == "*"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_the_overview_explains_itself(arguments: list[str]) -> None:
+    output = CliRunner().invoke(app, arguments).output
+    for name, (_, summary) in COMMANDS.items():
+        assert name in output
+        assert summary in output
+    assert "chainrule grad '3x^2 + 2xy + y^3' --at x=1,y=2" in output
+
+
+def test_help_explains_the_command() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for word in ("--at", "--wrt", "--jacobian", "--hessian", "Examples"):
+        assert word in result.output
+
+
+def test_version_and_unknown_commands() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.output == f"chainrule {chainrule.__version__}\n"
+    assert CliRunner().invoke(app, ["gard"]).exit_code == 2
+
+
+def test_where_the_letters_are_missing() -> None:
+    command = [*RUN, "grad", "σ(x)", "--at", "x=0"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert rows(done.stdout)["?f/?x"] == ["0.25", "0.25", "?"]
+
+
+def test_plain_when_piped() -> None:
+    command = [*RUN, "grad", "x^2 + ln y", "--at", "x=3,y=2"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
+    assert rows(done.stdout)["∂f/∂x"] == ["6", "6", "✓"]
+    assert "\x1b" not in done.stdout
+    assert not set(done.stdout) & set("─│╭━┃")
+    assert done.stderr == ""
