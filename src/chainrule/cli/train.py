@@ -20,7 +20,10 @@ from chainrule.tensor import no_grad, tensor
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Train a network on real data.", no_args_is_help=True, rich_markup_mode="markdown"
+    help="Train a network on real data.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
 )
 
 CLASSES = 10
