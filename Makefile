@@ -44,7 +44,7 @@ clean:
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for each set of extras; a change of pyproject.toml installs again.
-.venv/has-demo: EXTRAS := data,explain
+.venv/has-demo: EXTRAS := explain
 .venv/has-dev: EXTRAS := dev
 .venv/has-bench: EXTRAS := bench
 .venv/has-all: EXTRAS := dev,bench

@@ -68,12 +68,13 @@ def peer(name: str) -> Any | None:
 
 
 def machine() -> dict[str, str]:
-    """Processor, number of cores, and the versions of what is compared."""
+    """Processor, threads, and the versions of what is compared."""
     import chainrule
 
     described = {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "system": platform.system(),
+        "threads": os.environ["OMP_NUM_THREADS"],
         "python": platform.python_version(),
         "chainrule": chainrule.__version__,
     }
