@@ -55,6 +55,7 @@ FLOAT = DTYPES["float64"]
 INT = DTYPES["int64"]
 BOOL = DTYPES["bool"]
 _SCALARS = {float: "f", int: "i", bool: "b"}
+_NUMBERS = (float, int)
 
 
 class Gradient:
@@ -176,11 +177,18 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
             if a.type.dtype is b.type.dtype and (integer or a.type.is_float):
                 node = apply(primitive, (a, b))
                 return wrap(node) if _mode.special else Tensor(node)
+        elif type(other) in _NUMBERS and a.type.is_float:
+            node = apply(primitive, (a, _scalar(other, a.type.dtype)))
+            return wrap(node) if _mode.special else Tensor(node)
         elif not _operable(other):
             return NotImplemented
         return _slow(primitive, integer, self, other)
 
     def reflected(self: Tensor, other: Any) -> Any:
+        a = self.node
+        if type(other) in _NUMBERS and a.type.is_float:
+            node = apply(primitive, (_scalar(other, a.type.dtype), a))
+            return wrap(node) if _mode.special else Tensor(node)
         if not _operable(other):
             return NotImplemented
         return _slow(primitive, integer, other, self)
