@@ -42,6 +42,16 @@ def test_kinks_are_named() -> None:
     assert "lies on a kink" in str(report)
 
 
+def test_a_kink_is_named_also_where_the_convention_is_the_central_difference() -> None:
+    report = cr.check_gradient(lambda x: cr.abs(x), 0.0)
+    assert {c.verdict for c in report.comparisons} == {"kink"}
+
+
+def test_points_near_the_edge_of_the_domain() -> None:
+    report = cr.check_gradient(lambda x: cr.log(x), 1e-3, tolerance=1e-5)
+    assert {c.verdict for c in report.comparisons} == {"ok"}, str(report)
+
+
 def test_noise_makes_the_numerical_side_unreliable() -> None:
     """A huge constant swallows the digits: the report says so instead of accusing the gradient."""
     report = cr.check_gradient(lambda x: 1e-3 * x + 1e12, 1.0)

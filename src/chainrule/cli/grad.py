@@ -33,9 +33,6 @@ chainrule grad 'x*y, x + y' --jacobian --at x=2,y=3
 chainrule grad 'log(1 + e^(-x))' --hessian --at x=0
 """
 
-KINK = 1e-3
-"""How much one-sided slopes differ at a kink, relative to them; also where their mean is taken."""
-
 _PAIR = re.compile(r"[,;\s]\s*(?=[^,;=\s]+\s*=)")
 
 
@@ -254,8 +251,8 @@ def _by_differences(formula: Formula, values: Sequence[float], index: int) -> tu
     except DomainError:
         return "–", "[yellow]the slope is not finite here[/]"
     (found,) = report.comparisons
-    left, right = found.slopes
-    if found.verdict == "kink" or abs(right - left) > KINK * max(1.0, abs(left), abs(right)):
+    if found.verdict == "kink":
+        left, right = found.slopes
         slopes = f"slope {left:.6g} from the left, {right:.6g} from the right"
         return "–", f"[yellow]a kink: {slopes}; {number(found.automatic)} is taken[/]"
     if found.verdict == "ok":
