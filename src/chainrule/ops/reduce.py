@@ -58,7 +58,9 @@ def shifted(axes: Axes) -> Axes:
 sum_: Linear = Linear(
     name="sum",
     parameters=("axes", "keepdims"),
-    evaluate=lambda x, axes, keepdims: np.add.reduce(x, axes, x.dtype, None, keepdims),
+    evaluate=lambda x, axes, keepdims: np.add.reduce(
+        x, axis=axes, dtype=x.dtype, keepdims=keepdims
+    ),
     infer=reduced_type,
     transpose=lambda ct, i, sources, axes, keepdims: spread(ct, sources[0].type, axes),
     batch=lambda size, batched, sources, axes, keepdims: sum_(
