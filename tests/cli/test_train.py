@@ -108,6 +108,18 @@ def test_divergence_exits_with_1_and_says_what_to_do(tmp_path):
     assert "Traceback" not in done.output
 
 
+def test_an_interrupt_saves_what_was_learned(tmp_path, monkeypatch):
+    def interrupt(self, run, measured):
+        if run.steps == 30:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.ProgressBar, "stepped", interrupt)
+    done = invoke("--hidden", "8", "--no-plots", "--out", tmp_path)
+    assert done.exit_code == 130
+    assert "interrupted after 30 steps" in done.output
+    assert train.read_metadata(tmp_path / "model.npz")["steps"] == 30
+
+
 def test_help_explains_itself():
     done = invoke("--help")
     assert done.exit_code == 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -44,7 +45,8 @@ def _widths(text: str) -> tuple[int, ...]:
     if any(width < 1 for width in widths):
         raise typer.BadParameter(
             f"{text!r} is no list of layer widths; write whole numbers above 0 with commas "
-            "between them, such as 128,64"
+            "between them, such as 128,64",
+            param_hint="'--hidden'",
         )
     return widths
 
@@ -92,13 +94,36 @@ def digits(
     widths = _widths(hidden)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _digits(
-            console, epochs, batch_size, learning_rate, widths, label_smoothing, seed, out, plots
-        )
+        with _one_thread():
+            _digits(
+                console,
+                epochs,
+                batch_size,
+                learning_rate,
+                widths,
+                label_smoothing,
+                seed,
+                out,
+                plots,
+            )
     except (ChainRuleError, OSError) as error:
         text = output.message(error) if isinstance(error, ChainRuleError) else str(error)
         output.console(stderr=True).print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """One thread for matrix products, where threadpoolctl (it comes with scikit-learn) is there.
+
+    The matrices are small: several threads would mostly wait for each other, ten times as long on
+    a busy machine.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 def _digits(
@@ -192,6 +217,7 @@ def _draw(
             out / "curves.png",
             f"Handwritten digits: {accuracy:.1%} of the test images right",
             held_out=f"test ({len(test)} images, not learned from)",
+            loss="cross-entropy (mean over images, nats)",
         )
         probabilities = functions.softmax(tensor(logits), axis=1).numpy()
         wrong = int((logits.argmax(axis=1) != test.targets).sum())

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-from importlib import resources
-
 import numpy as np
 
 from chainrule.data.dataset import Dataset
@@ -25,6 +22,9 @@ def load_digits() -> Dataset:
     >>> data.load_digits()
     Dataset(digits: 1,797 examples, inputs (64,) float32, targets () int64)
     """
+    import gzip  # here, since few of those who import chainrule load these data
+    from importlib import resources
+
     with (
         resources.files(__package__).joinpath("digits.csv.gz").open("rb") as packed,
         gzip.open(packed, "rt", encoding="ascii") as text,

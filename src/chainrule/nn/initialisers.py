@@ -72,7 +72,7 @@ def xavier_uniform(key: Tensor, shape: Shape, gain: float = 1.0, dtype: Any = "f
 
     >>> import chainrule as cr
     >>> w = cr.nn.initialisers.xavier_uniform(cr.random.key(0), (50, 100))
-    >>> abs(w.numpy()).max() <= 0.2
+    >>> float(abs(w).max()) < 0.2001
     True
     """
     return _uniform(key, shape, gain * math.sqrt(2 / sum(fans(shape))), dtype)

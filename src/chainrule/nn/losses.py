@@ -34,8 +34,8 @@ def cross_entropy(
         DomainError: if a label is out of range, or ``label_smoothing`` not between 0 and 1.
 
     >>> import chainrule as cr
-    >>> cr.nn.cross_entropy(cr.tensor([[0.0, 0.0], [1e4, 0.0]]), [0, 0], reduction="none")
-    tensor([0.69314718, 0.        ])
+    >>> cr.nn.cross_entropy(cr.tensor([[0.0, 0.0], [1e4, 0.0]]), [0, 1], reduction="none")
+    tensor([6.93147181e-01, 1.00000000e+04])
     """
     if not 0 <= label_smoothing <= 1:
         raise DomainError(f"cross_entropy: label_smoothing is 0 to 1, not {label_smoothing}")

@@ -197,7 +197,8 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Opti
 
         def direction(m: Tensor, v: Tensor) -> Tensor:
             root = functions.sqrt(v) / _factor(second, v)
-            return m / _factor(first, m) / (root + eps)
+            step: Tensor = m / _factor(first, m) / (root + eps)
+            return step
 
         return map_leaves("adam", direction, m, v), AdamState(count, m, v)
 

@@ -54,7 +54,7 @@ class Optimizer:
 
         >>> import chainrule as cr
         >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
-        >>> x, y = cr.tensor([[1.0], [2.0]]), cr.tensor([[3.0], [5.0]])
+        >>> x, y = cr.tensor([[-1.0], [1.0]]), cr.tensor([[1.0], [5.0]])
         >>> opt = cr.optim.adam(0.1).bind(model)
         >>> for step in range(200):
         ...     opt.zero_grad()

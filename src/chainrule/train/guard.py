@@ -35,15 +35,16 @@ def check_step(
     inputs: Tensor,
     loss: Tensor,
     gradients: Mapping[str, Tensor],
+    updated: Mapping[str, Tensor],
     step: int,
 ) -> None:
-    """Raise if the loss or a gradient of this step is not finite.
+    """Raise if the loss, a gradient or a new parameter of this step is not finite.
 
     Args:
         model: gives the structure.
         parameters: those at which the step was computed, by path.
         inputs: of the batch.
-        loss, gradients: what came out.
+        loss, gradients, updated: what came out; ``updated`` are the next parameters.
         step: the number of the step, for the message.
 
     Raises:
@@ -51,21 +52,32 @@ def check_step(
     """
     if not _finite(loss):
         layer = _first_layer(model.replace(parameters), inputs)
-        what = "the output of layer" if layer else "the loss"
-        place = f"{what} {layer}".strip()
-        cause = f"{place} is not finite (loss {loss.item()}) although the layers before it are"
+        cause = (
+            f"the loss is {loss.item()}; the first output that is not finite is that of "
+            f"layer {layer}"
+            if layer
+            else f"the loss is {loss.item()} although the outputs of all layers are finite"
+        )
+    elif path := _last_bad(gradients):
+        layer = path.rpartition(".")[0] or path
+        cause = f"the gradient of {path} is not finite although the loss is ({loss.item():.3g})"
+    elif path := _last_bad(updated):
+        layer = path.rpartition(".")[0] or path
+        cause = f"the update of {path} leads beyond {updated[path].dtype.name}"
     else:
-        bad = [path for path, gradient in gradients.items() if not _finite(gradient)]
-        if not bad:
-            return
-        layer = bad[-1].rpartition(".")[0] or bad[-1]  # the reverse pass met the last one first
-        cause = f"the gradient of {bad[-1]} is not finite although the loss is ({loss.item():.3g})"
+        return
     raise NonFiniteError(
         f"step {step}: {cause}. The model keeps the parameters from before this step. Try a "
         "smaller learning rate, optim.clip_by_global_norm(1.0), or inputs scaled to about 1.",
         step,
         layer or "loss",
     )
+
+
+def _last_bad(tensors: Mapping[str, Tensor]) -> str | None:
+    """The last path with a value that is not finite: where the reverse pass met it first."""
+    bad = [path for path, tensor in tensors.items() if not _finite(tensor)]
+    return bad[-1] if bad else None
 
 
 def _first_layer(model: Module, inputs: Any) -> str | None:

@@ -143,8 +143,17 @@ def fit(
             sums: defaultdict[str, float] = defaultdict(float)
             seen = 0
             for inputs, targets in batches(examples, batch_size, key=random.fold_in(key, number)):
-                done = step(parameters, run.state, inputs, targets)
-                check_step(model, parameters, inputs, done.loss, done.gradients, run.steps + 1)
+                with np.errstate(all="ignore"):  # check_step says it better
+                    done = step(parameters, run.state, inputs, targets)
+                check_step(
+                    model,
+                    parameters,
+                    inputs,
+                    done.loss,
+                    done.gradients,
+                    done.parameters,
+                    run.steps + 1,
+                )
                 parameters, run.state, run.gradients = done.parameters, done.state, done.gradients
                 run.steps += 1
                 measured = _measure(done.loss, done.outputs, targets, metrics)

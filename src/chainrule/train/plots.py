@@ -26,7 +26,11 @@ _VALIDATION: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "marker": 
 
 
 def plot_curves(
-    run: Run, path: str | os.PathLike[str], title: str = "", held_out: str = "validation"
+    run: Run,
+    path: str | os.PathLike[str],
+    title: str = "",
+    held_out: str = "validation",
+    loss: str = "loss (mean over examples)",
 ) -> Path:
     """Draw the loss and each metric over the epochs, and save the picture.
 
@@ -35,6 +39,7 @@ def plot_curves(
         path: of the PNG file.
         title: above the picture.
         held_out: what the validation data are called.
+        loss: what the axis of the loss says, with its unit.
 
     Raises:
         MissingExtraError: without matplotlib.
@@ -51,14 +56,14 @@ def plot_curves(
         ax.plot(numbers, run.curve(name), label="training", **_TRAINING, **size)
         if run.history[0].validation:
             ax.plot(numbers, run.curve(name, True), label=held_out, **_VALIDATION, **size)
-        _name_axes(ax, name)
+        _name_axes(ax, name, loss)
         ax.legend(frameon=False)
     if title:
         figure.suptitle(title, fontsize=12)
     return _save(figure, path)
 
 
-def _name_axes(ax: Axes, name: str) -> None:
+def _name_axes(ax: Axes, name: str, loss: str) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     ax.set_xlabel("epoch (passes over the training data)")
@@ -69,11 +74,13 @@ def _name_axes(ax: Axes, name: str) -> None:
         values = np.concatenate([line.get_ydata() for line in ax.get_lines()])
         wide = values.min() > 0 and values.max() > 10 * values.min()  # more than a decade
         ax.set_yscale("log" if wide else "linear")
-        ax.set_ylabel("loss (mean over examples)")
+        ax.set_ylabel(loss)
         ax.set_title("Loss, logarithmic scale" if wide else "Loss")
     elif name == "accuracy":
         ax.set_ylabel("accuracy (share of examples right)")
-        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        ax.yaxis.set_major_formatter(
+            PercentFormatter(1.0, decimals=0 if np.ptp(ax.get_ylim()) > 0.05 else 1)
+        )
         ax.set_title("Accuracy")
     else:
         ax.set_ylabel(name)

@@ -57,9 +57,10 @@ class ProgressBar(Callback):
             )
 
     def epoch_ended(self, run: Run, epoch: Epoch) -> None:
-        self._validation = (
-            f"  {self.held_out} {_measured(epoch.validation)}" if epoch.validation else ""
-        )
+        held_out = epoch.validation
+        if self._bar is not None:  # one line has little room: a metric says more than the loss
+            held_out = {k: v for k, v in held_out.items() if k != "loss"} or held_out
+        self._validation = f"  {self.held_out} {_measured(held_out)}" if held_out else ""
         if self._bar is None and self.console is not None:
             line = f"{_epoch(run, epoch.number)}  {_measured(epoch.training)}{self._validation}"
             self.console.print(f"{line}  {epoch.seconds:.2f} s", highlight=False, soft_wrap=True)

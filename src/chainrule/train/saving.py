@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -156,7 +155,7 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], N
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
     try:
         with open(partial, "xb") as file:
             write(file)
