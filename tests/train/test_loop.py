@@ -78,6 +78,21 @@ def test_the_step_is_pure():
         assert not one.parameters[path].requires_grad
 
 
+def test_the_step_can_be_traced():
+    model = network()
+    optimizer = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(lambda n: 0.1 / (n + 1)))
+    step = train.make_step(model, nn.cross_entropy, optimizer)
+    parameters = {path: p.detach() for path, p in model.parameters().items()}
+    state = optimizer.init(parameters)
+    x, y = cr.tensor(X, dtype="float32"), cr.tensor(Y)
+    program = cr.trace(step, parameters, state, x, y)
+    for _ in range(3):
+        eager, replayed = step(parameters, state, x, y), program(parameters, state, x, y)
+        for path, value in eager.parameters.items():
+            np.testing.assert_array_equal(replayed.parameters[path].numpy(), value.numpy())
+        parameters, state = eager.parameters, eager.state
+
+
 class Interrupt(train.Callback):
     def __init__(self, at):
         self.at = at
