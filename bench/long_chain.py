@@ -7,7 +7,7 @@ from typing import Any
 import chainrule as cr
 from bench.common import Row, interleaved, peak_bytes
 
-LENGTHS = (1_000, 10_000, 100_000)
+LENGTHS = (1_000, 10_000, 100_000, 300_000)
 
 
 def chain(x: Any, length: int) -> Any:
