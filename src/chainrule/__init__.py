@@ -1,6 +1,9 @@
 """chainrule: calculus for deep learning."""
 
-from chainrule import data, functions, nn, optim, random, train
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from chainrule import functions
 from chainrule._version import __version__
 from chainrule.calculus import (
     GradientCheck,
@@ -41,9 +44,12 @@ from chainrule.core.errors import (
 )
 from chainrule.functions import *  # noqa: F403
 from chainrule.functions.information import __array_api_version__, __array_namespace_info__
-from chainrule.notation import Formula, parse
 from chainrule.tensor import Tensor, no_grad, tensor
 from chainrule.tracing import Program, trace
+
+if TYPE_CHECKING:
+    from chainrule import data, nn, optim, random, train
+    from chainrule.notation import Formula, parse
 
 __all__ = [
     "ChainRuleError",
@@ -94,3 +100,25 @@ __all__ = [
     "while_loop",
 ]
 __all__ += functions.__all__
+
+_LATER = {
+    "Formula": "chainrule.notation",
+    "data": "chainrule.data",
+    "nn": "chainrule.nn",
+    "optim": "chainrule.optim",
+    "parse": "chainrule.notation",
+    "random": "chainrule.random",
+    "train": "chainrule.train",
+}
+"""What is imported at its first use, so that `import chainrule` stays quick."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+    module = import_module(_LATER[name])
+    return module if module.__name__ == f"chainrule.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
