@@ -99,7 +99,7 @@ def test_random_numbers_inside_a_scan() -> None:
         return x, x
 
     keys = cr.random.split(KEY, 3)
-    final, path = cr.scan(step, cr.zeros(2), keys)
+    final, _ = cr.scan(step, cr.zeros(2), keys)
     x = np.zeros(2)
     for i in range(3):
         x = x + 0.1 * cr.random.normal(keys[i], (2,)).numpy()

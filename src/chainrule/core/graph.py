@@ -133,7 +133,8 @@ class _Plan:
         self.outputs = [slot[node] for node in graph.outputs]
         known = frozenset(graph.inputs)
         calls = [node for node in graph.nodes if node.sources and node not in known]
-        self.constants = [(slot[n], n.value) for n in graph.nodes if not n.sources and n not in known]
+        leaves = [node for node in graph.nodes if not node.sources and node not in known]
+        self.constants = [(slot[node], node.value) for node in leaves]
         last: dict[int, int] = {}
         for line, node in enumerate(calls):
             for source in node.sources:

@@ -321,9 +321,7 @@ class Projection(Primitive):
 class Readings(Protocol):
     """The readings that a `Call` recurses with; `rules.readings` provides them."""
 
-    def push(
-        self, outputs: Sequence[Node], tangents: Mapping[Node, Node]
-    ) -> list[Node | None]: ...
+    def push(self, outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> list[Node | None]: ...
 
     def pull(
         self,
