@@ -20,7 +20,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 demo: .venv/has-demo
-	$(BIN)/chainrule train digits
+	$(ONE_THREAD) $(BIN)/chainrule train digits
 
 test: lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow"
