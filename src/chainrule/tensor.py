@@ -25,6 +25,7 @@ from chainrule.modes import current as _mode
 from chainrule.modes import mode, no_grad
 from chainrule.ops import arithmetic as ar
 from chainrule.ops import operators  # noqa: F401, binds the operators of nodes
+from chainrule.ops.exponential import stop_gradient
 from chainrule.ops.shape import cast, full
 from chainrule.rules.vjp import pull
 
@@ -35,6 +36,7 @@ __all__ = [
     "ArrayLike",
     "Tensor",
     "as_node",
+    "combine",
     "floating",
     "mode",
     "no_grad",
@@ -70,13 +72,20 @@ class Gradient:
 def wrap(node: Node) -> Tensor:
     """The tensor of a node just computed, as this thread's mode wants it."""
     if _mode.special:
-        if node.tracked and not _mode.grad and node.value is not None:
-            node = array(node.value)
+        if not _mode.grad:
+            node = _constant(node)
         if _mode.notes is not None:
             line = user_location()
             if line is not None:
                 _mode.notes.setdefault(node, set()).add(line)
     return Tensor(node)
+
+
+def _constant(node: Node) -> Node:
+    """The node as a constant of every derivative."""
+    if node.value is None:  # traced: whether it is tracked shows only when it is differentiated
+        return stop_gradient(node) if node.type.is_float else node
+    return array(node.value) if node.tracked else node
 
 
 def as_node(value: Any, dtype: np.dtype[Any] | None = None) -> Node:
@@ -121,8 +130,10 @@ def to_numpy(value: Any, dtype: Any = None) -> np.ndarray:
         raise ShapeError(f"cannot make an array of this: {error}") from None
     except OverflowError as error:
         raise DTypeError(str(error)) from None
-    if copied.dtype == object and isinstance(value, (list, tuple)):
-        raise DTypeError("the list holds objects that are no numbers")
+    if copied.dtype == object:
+        if all(isinstance(item, int) for item in copied.flat):
+            raise DTypeError("an integer does not fit into int64")
+        raise DTypeError("these are no numbers")
     return np.asarray(copied, dtype=as_dtype(copied.dtype))
 
 
@@ -134,8 +145,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def promote(*values: Any) -> list[Node]:
-    """Nodes of one dtype: NumPy's promotion, in which Python numbers do not widen."""
+def promote(*values: Any, to_float: bool = False) -> list[Node]:
+    """Nodes of one dtype: NumPy's promotion, in which Python numbers do not widen.
+
+    With ``to_float`` integers and booleans become float64.
+    """
     nodes: list[Node | None] = [
         None if type(value) in _SCALARS else as_node(value) for value in values
     ]
@@ -152,6 +166,8 @@ def promote(*values: Any) -> list[Node]:
             dtype = INT
     else:
         dtype = FLOAT if "f" in weak else INT if "i" in weak else BOOL
+    if to_float and dtype.kind != "f":
+        dtype = FLOAT
     return [
         _scalar(value, dtype)
         if node is None
@@ -182,7 +198,7 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
             return wrap(node) if _mode.special else Tensor(node)
         elif not _operable(other):
             return NotImplemented
-        return _slow(primitive, integer, self, other)
+        return combine(primitive, self, other, to_float=not integer)
 
     def reflected(self: Tensor, other: Any) -> Any:
         a = self.node
@@ -191,7 +207,7 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
             return wrap(node) if _mode.special else Tensor(node)
         if not _operable(other):
             return NotImplemented
-        return _slow(primitive, integer, other, self)
+        return combine(primitive, other, self, to_float=not integer)
 
     return forward, reflected
 
@@ -200,11 +216,31 @@ def _operable(other: Any) -> bool:
     return isinstance(other, (int, float, complex, list, tuple, np.ndarray, np.generic, Tensor))
 
 
-def _slow(primitive: Any, integer: bool, a: Any, b: Any) -> Tensor:
-    x, y = promote(a, b)
-    if not integer:
-        x, y = floating(x), floating(y)
-    return wrap(apply(primitive, (x, y)))
+def combine(primitive: Any, a: Any, b: Any, to_float: bool = False) -> Tensor:
+    """An elementwise primitive of two things that may have to be promoted to one dtype."""
+    try:
+        nodes = promote(a, b, to_float=to_float)
+    except DTypeError:
+        if primitive.result != "bool":
+            raise
+        nodes = promote(a, b, to_float=True)  # a number outside the dtype still compares
+    return wrap(apply(primitive, tuple(nodes)))
+
+
+def _in_place(operator: Operator) -> Operator:
+    """``x += y`` gives ``x`` a new value: the name is bound to the result, as for numbers.
+
+    Within `no_grad` a leaf that requires a gradient is updated itself, so that the loop
+    ``for p in parameters: p -= rate * p.grad`` trains.
+    """
+
+    def update(self: Tensor, other: Any) -> Any:
+        result = operator(self, other)
+        if _mode.grad or self._cell() is None or result is NotImplemented:
+            return result
+        return self.assign_(result)
+
+    return update
 
 
 class Tensor(TensorMethods):
@@ -325,9 +361,13 @@ class Tensor(TensorMethods):
         cell = self._cell()
         if cell is None:
             raise GradientError("only a leaf with requires_grad=True keeps a gradient")
-        if value is not None and value.shape != self.shape:
-            raise ShapeError(f"a gradient of shape {value.shape} for a tensor of {self.shape}")
-        cell.tensor = value
+        if value is None:
+            cell.tensor = None
+            return
+        found = as_node(value, self.dtype)
+        if found.shape != self.shape:
+            raise ShapeError(f"a gradient of shape {found.shape} for a tensor of {self.shape}")
+        cell.tensor = Tensor(_constant(found))
 
     def _cell(self) -> Gradient | None:
         node = self.node
@@ -349,25 +389,26 @@ class Tensor(TensorMethods):
 
     def detach(self) -> Tensor:
         """The same value as a constant: nothing flows back through it."""
-        node = self.node
-        if node.value is None:
-            from chainrule.ops.exponential import stop_gradient
-
-            return Tensor(stop_gradient(node))
-        return Tensor(array(node.value) if node.tracked else node)
+        return Tensor(_constant(self.node))
 
     def assign_(self, value: Any) -> Tensor:
         """Let this leaf hold a new value of the same shape and dtype; returns the tensor itself.
 
-        Graphs recorded earlier keep the old value.
+        Graphs recorded earlier keep the old value; their `backward` still adds to ``grad``.
+
+        Raises:
+            GradientError: if the tensor was computed from others that require a gradient.
+            ShapeError: if the value has another shape.
         """
+        if not self.is_leaf:
+            raise GradientError("assign_ is for leaves; this tensor was computed from others")
         if isinstance(value, Tensor):
             new = np.asarray(value._value("assign_"), self.dtype)
         else:
-            new = np.array(value, self.dtype)  # a copy: the caller may change their array later
+            new = to_numpy(value).astype(self.dtype, copy=False)
         if new.shape != self.shape:
             raise ShapeError(f"assign_: value has shape {new.shape}, tensor has {self.shape}")
-        self.node = _leaf(new, self.node.tracked)
+        self.node = variable(new, self._cell()) if self.node.tracked else array(new)
         return self
 
     def backward(self, gradient: Any = None) -> None:
@@ -406,7 +447,7 @@ class Tensor(TensorMethods):
                 cell = leaf.argument[0]
                 before = cell.tensor
                 value = found if before is None else before.node + found
-                cell.tensor = Tensor((value.tracked and array(value.value)) or value)
+                cell.tensor = Tensor(_constant(value))
 
     # -- operators ---------------------------------------------------------------------------------
 
@@ -418,6 +459,11 @@ class Tensor(TensorMethods):
     __le__, _ = _binary(ar.less_equal)
     __gt__, _ = _binary(ar.greater)
     __ge__, _ = _binary(ar.greater_equal)
+
+    __iadd__ = _in_place(__add__)
+    __isub__ = _in_place(__sub__)
+    __imul__ = _in_place(__mul__)
+    __itruediv__ = _in_place(__truediv__)
 
     def __neg__(self) -> Tensor:
         return wrap(ar.neg(self.node))
@@ -451,7 +497,14 @@ def power(base: Any, exponent: Any) -> Tensor:
 
 
 def _leaf(value: Any, requires_grad: bool) -> Node:
-    return variable(value, Gradient()) if requires_grad else array(value)
+    if not requires_grad:
+        return array(value)
+    if value.dtype.kind != "f":
+        raise DTypeError(
+            f"only floating-point tensors can require a gradient, not {value.dtype.name}; "
+            "give a float dtype, for example dtype='float32'"
+        )
+    return variable(value, Gradient())
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -476,11 +529,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     value = to_numpy(data, dtype)
     if dtype is not None:
         value = value.astype(as_dtype(dtype), copy=False)
-    if requires_grad and value.dtype.kind != "f":
-        raise DTypeError(
-            f"only floating-point tensors can require a gradient, not {value.dtype.name}; "
-            "give a float dtype, for example dtype='float32'"
-        )
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False  # what was recorded from it must not change
     return Tensor(_leaf(value, requires_grad))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.core.errors import ShapeError, TreeError
+from chainrule.core.errors import ShapeError, TraceError, TreeError
 from chainrule.core.graph import Graph, close
 from chainrule.core.node import Node, apply, input_node, topological
 from chainrule.core.source import SourceLine
@@ -68,6 +68,11 @@ def trace(f: Callable[..., Any], *args: Any) -> Program:
     %2 = sin(%1): float64[]    # line 1
     outputs %2
     """
+    if not callable(f):
+        raise TraceError(
+            "trace runs a function to get its graph; the trace of a matrix is x.trace() or "
+            "cr.linalg.trace(x)"
+        )
     leaves, structure = flatten(args)
     holes = [input_node(as_node(leaf).type) for leaf in leaves]
     notes: dict[Node, set[SourceLine]] = {}

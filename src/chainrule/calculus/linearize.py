@@ -49,7 +49,7 @@ class Linearization:
             if variable.primitive is VARIABLE
         }
         replaced = self.structure.build(map(Tensor, self.variables))
-        full_args = list(args)
+        full_args = [_own(arg) for arg in args]
         for index, value in zip(
             chosen, (replaced,) if isinstance(argnums, int) else replaced, strict=True
         ):
@@ -121,6 +121,12 @@ class Linearization:
             zeros_for(v.type) if node is None else node
             for v, node in zip(self.variables, found, strict=True)
         ]
+
+
+def _own(argument: Any) -> Any:
+    """The argument with tensors of its own, so that ``x[i] = v`` in the function stays there."""
+    leaves, structure = flatten(argument)
+    return structure.build(Tensor(x.node) if type(x) is Tensor else x for x in leaves)
 
 
 def floating_node(name: str, leaf: Any) -> Node:

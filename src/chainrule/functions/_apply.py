@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.core.errors import DTypeError, ShapeError, TraceError
 from chainrule.core.node import Node, apply
 from chainrule.modes import current as mode
-from chainrule.tensor import Tensor, as_node, floating, promote, wrap
+from chainrule.tensor import Tensor, as_node, combine, floating, wrap
 
 Axis = int | Sequence[int] | None
 """One axis, several, or all."""
@@ -33,13 +33,12 @@ def unary_any(primitive: Any, x: Any) -> Tensor:
 
 def binary(primitive: Any, x1: Any, x2: Any) -> Tensor:
     """A primitive of two arrays of one dtype."""
-    return wrap(apply(primitive, tuple(promote(x1, x2))))
+    return combine(primitive, x1, x2)
 
 
 def binary_float(primitive: Any, x1: Any, x2: Any) -> Tensor:
     """A floating-point primitive of two arrays; integers become float64."""
-    a, b = promote(x1, x2)
-    return wrap(apply(primitive, (floating(a), floating(b))))
+    return combine(primitive, x1, x2, to_float=True)
 
 
 def normalize_axis(name: str, axis: Any, ndim: int) -> int:
