@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.core.errors import DTypeError, ShapeError, TreeError
-from chainrule.core.graph import Graph
-from chainrule.core.node import Node, array, input_node
+from chainrule.core.graph import Graph, close
+from chainrule.core.node import Node, input_node
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import array_type
 from chainrule.ops import branch, recompute
 from chainrule.ops.calls import call
 from chainrule.ops.exponential import stop_gradient as stop_gradient_
 from chainrule.ops.scan import scan as scan_
+from chainrule.ops.shape import full
 from chainrule.tensor import BOOL, Tensor, as_node, mode, wrap
 from chainrule.tracing import Closure, trace_closure, with_captured
 
@@ -209,11 +210,11 @@ def custom_gradient(f: Function) -> Function:
     """
 
     @functools.wraps(f)
-    def wrapped(*args: Any) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
         nodes, structure = _nodes(args)
         holes = [input_node(node.type) for node in nodes]
         with mode(grad=True):
-            returned = f(*structure.build(map(Tensor, holes)))
+            returned = f(*structure.build(map(Tensor, holes)), **kwargs)
             if not isinstance(returned, tuple) or len(returned) != 2 or not callable(returned[1]):
                 raise TreeError("custom_gradient: the function must return (result, pullback)")
             outputs, tree = _nodes(returned[0])
@@ -223,10 +224,13 @@ def custom_gradient(f: Function) -> Function:
                 Tensor(next(given)) if node.type.is_float else None for node in outputs
             )
             pulled = _pulled(returned[1](cotangent), holes, len(args))
-        constants = _frozen([*outputs, *pulled], {*holes, *cts})
-        graph = Graph(holes, constants[: len(outputs)])
-        pullback = Graph((*holes, *cts), constants[len(outputs) :])
-        results = call(recompute.custom, nodes, (graph, pullback))
+        # what was captured becomes an input whose cotangent is zero
+        closed, captured = close([*holes, *cts], [*outputs, *pulled])
+        inputs = (*holes, *closed.inputs[len(holes) + len(cts) :])
+        zeros = [full(0, node.type) for node in captured if node.type.is_float]
+        graph = Graph(inputs, closed.outputs[: len(outputs)])
+        pullback = Graph((*inputs, *cts), (*closed.outputs[len(outputs) :], *zeros))
+        results = call(recompute.custom, [*nodes, *captured], (graph, pullback))
         return tree.build(wrap(node) for node in results)
 
     return wrapped
@@ -244,19 +248,6 @@ def _pulled(returned: Any, holes: list[Node], arity: int) -> list[Node]:
     if len(leaves) == len(holes):
         leaves = [x for x, node in zip(leaves, holes, strict=True) if node.type.is_float]
     return [as_node(leaf, node.dtype) for leaf, node in zip(leaves, floats, strict=True)]
-
-
-def _frozen(outputs: list[Node], inside: set[Node]) -> tuple[Node, ...]:
-    """``outputs`` with every tracked node from outside replaced by its value."""
-    from chainrule.core.graph import replace
-    from chainrule.core.node import topological
-
-    outside = {
-        node: array(node.value)
-        for node in topological(outputs, stop=inside)
-        if node.tracked and node.value is not None
-    }
-    return replace(outputs, outside)
 
 
 def stop_gradient(x: Any) -> Any:

@@ -16,6 +16,7 @@ from chainrule.core.errors import (
     DTypeError,
     GradientError,
     ShapeError,
+    TraceError,
 )
 from chainrule.core.node import VARIABLE, Node, apply, array, literal, topological, variable
 from chainrule.core.source import user_location
@@ -422,6 +423,11 @@ class Tensor(TensorMethods):
                 ``gradient`` is given.
         """
         root = self.node
+        if root.value is None:
+            raise TraceError(
+                "backward() inside a traced function (vmap, scan, checkpoint, trace) has no values "
+                "to add to .grad; use cr.grad there, which returns the gradient"
+            )
         if not root.tracked:
             raise GradientError(
                 "backward() on a tensor that does not depend on any leaf with requires_grad=True"
@@ -442,6 +448,11 @@ class Tensor(TensorMethods):
             for node in topological([root])
             if node.primitive is VARIABLE and node.argument[0] is not None
         ]
+        if not leaves:
+            raise GradientError(
+                "backward() reaches no leaf with requires_grad=True: the tensor depends only on "
+                "the variables of a derivative such as cr.grad, which returns its result"
+            )
         for leaf, found in zip(leaves, pull([root], [ct], leaves, record=False), strict=True):
             if found is not None:
                 cell = leaf.argument[0]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.core.errors import ShapeError, TraceError, TreeError
-from chainrule.core.graph import Graph, close
-from chainrule.core.node import Node, apply, input_node, topological
+from chainrule.core.graph import Graph, close, with_sources
+from chainrule.core.node import Node, input_node, oldest, topological
 from chainrule.core.source import SourceLine
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import ArrayType
@@ -88,17 +88,18 @@ def trace(f: Callable[..., Any], *args: Any) -> Program:
     return Program(graph, structure, result)
 
 
-def without_aliases(outputs: Sequence[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """``outputs`` rebuilt without the aliases that derivatives left, which have served."""
+def without_aliases(outputs: Sequence[Node], since: int = 0) -> tuple[list[Node], dict[Node, Node]]:
+    """``outputs`` rebuilt without the aliases that derivatives left, which have served.
+
+    Nodes with a serial below ``since`` stay as they are.
+    """
     done: dict[Node, Node] = {}
-    for node in topological(outputs):
-        sources = tuple([done[source] for source in node.sources])
-        if node.primitive is alias:
-            (done[node],) = sources
-        elif sources == node.sources:
+    for node in topological(outputs, since=since):
+        if node.serial < since:
             done[node] = node
-        else:
-            done[node] = apply(node.primitive, sources, node.argument)
+            continue
+        sources = [done[source] for source in node.sources]
+        done[node] = sources[0] if node.primitive is alias else with_sources(node, sources)
     return [done[output] for output in outputs], done
 
 
@@ -142,7 +143,8 @@ def trace_closure(f: Callable[..., Any], structure: Tree, types: Sequence[ArrayT
     with mode(grad=True):
         returned = f(*structure.build(map(Tensor, holes)))
     results, result = flatten(returned)
-    graph, captured = close(holes, [as_node(leaf) for leaf in results])
+    outputs, _ = without_aliases([as_node(leaf) for leaf in results], since=oldest(holes))
+    graph, captured = close(holes, outputs)
     return Closure(graph, captured, result)
 
 

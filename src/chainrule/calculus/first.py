@@ -9,9 +9,10 @@ from typing import Any
 from chainrule.calculus.linearize import Argnums, Function, Linearization, tangents_for
 from chainrule.core.errors import GradientError
 from chainrule.core.node import literal
+from chainrule.core.types import ArrayType, array_type
 from chainrule.rules.jvp import push
 from chainrule.rules.vjp import pull
-from chainrule.tensor import zeros_for
+from chainrule.tensor import FLOAT, zeros_for
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
@@ -37,7 +38,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
         run = Linearization("grad", functools.partial(f, **kwargs), args, argnums, has_aux)
         output = run.scalar()
         found = pull([output], [literal(1.0, output.dtype)], run.variables, record=run.record)
-        (value,) = run.tensors([output])
+        (value,) = run.primals([output])
         return ((value, run.auxiliary()) if has_aux else value), run.derivatives(found)
 
     return wrapped
@@ -98,10 +99,15 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     directions = tangents_for("jvp", tangents, run.variables, run.structure)
     moved = push(run.outputs, dict(zip(run.variables, directions, strict=True)), record=run.record)
     dense = [
-        zeros_for(output.type) if t is None else t
+        t if t is not None and output.type.is_float else zeros_for(_tangent_type(output.type))
         for output, t in zip(run.outputs, moved, strict=True)
     ]
-    return run.value(), run.result.build(run.tensors(dense))
+    return run.value(), run.result.build(run.derived(dense))
+
+
+def _tangent_type(type: ArrayType) -> ArrayType:
+    """Tangents of integers and booleans are zeros of float64."""
+    return type if type.is_float else array_type(type.shape, FLOAT)
 
 
 def directional_derivative(f: Function, x: Any, v: Any) -> Any:
@@ -147,6 +153,6 @@ def derivative(f: Function, n: int = 1) -> Function:
                 zeros_for(node.type) if t is None else t
                 for node, t in zip(nodes, moved, strict=True)
             ]
-        return run.result.build(run.tensors(nodes))
+        return run.result.build(run.derived(nodes) if n else run.primals(nodes))
 
     return wrapped

@@ -7,11 +7,11 @@ from typing import Any
 
 from chainrule.core.errors import DTypeError, GradientError, ShapeError, TreeError
 from chainrule.core.graph import replace
-from chainrule.core.node import VARIABLE, Node, array, topological
+from chainrule.core.node import VARIABLE, Node, array
 from chainrule.core.tree import Tree, flatten, flatten_as
 from chainrule.ops.calls import fresh_variable
-from chainrule.rules.reach import must_record
-from chainrule.tensor import Tensor, as_node, mode, zeros_for
+from chainrule.rules.reach import between, dependents, must_record
+from chainrule.tensor import Tensor, as_node, mode, wrap, zeros_for
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -63,31 +63,41 @@ class Linearization:
             result, self.aux = result
         results, self.result = flatten(result)
         self.outputs = [as_node(leaf) for leaf in results]
-        self.record = must_record(
-            topological(self.outputs, stop=self.variables), frozenset(self.variables)
-        )
+        self.record = self._must_record(self.outputs)
 
-    def tensors(self, nodes: Sequence[Node]) -> list[Tensor]:
-        """Results, cut off from the variables of this run.
+    def _must_record(self, nodes: Sequence[Node]) -> bool:
+        variables = frozenset(self.variables)
+        order = between(nodes, variables)
+        return must_record(order, dependents(order, variables), variables)
 
-        Where a later derivative may look into them the graph is kept, with what the variables
-        stood for in their place; elsewhere only the values are.
+    def primals(self, nodes: Sequence[Node]) -> list[Tensor]:
+        """Results of the function, cut off from the variables of this run.
+
+        Where a later derivative may look into them the graph is kept; elsewhere only the values.
         """
-        if self.record:
-            return [Tensor(node) for node in replace(nodes, self._constants)]
+        if self._must_record(nodes):
+            return self.derived(nodes)
         return [
-            Tensor(array(node.value) if node.tracked and node.value is not None else node)
+            wrap(array(node.value) if node.tracked and node.value is not None else node)
             for node in nodes
         ]
 
+    def derived(self, nodes: Sequence[Node]) -> list[Tensor]:
+        """Derivatives; what they still depend on, such as a tracked tangent, stays attached."""
+        if any(node.value is None for node in nodes):
+            # a graph may not keep the variables, which exist only in this run; a recorded value
+            # may, since nothing can ask for a derivative with respect to them
+            nodes = replace(nodes, self._constants)
+        return [wrap(node) for node in nodes]
+
     def value(self) -> Any:
         """The pytree of results."""
-        return self.result.build(self.tensors(self.outputs))
+        return self.result.build(self.primals(self.outputs))
 
     def auxiliary(self) -> Any:
         """What the function returned beside its result, cut off like the result."""
         leaves, structure = flatten(self.aux)
-        kept = iter(self.tensors([leaf.node for leaf in leaves if isinstance(leaf, Tensor)]))
+        kept = iter(self.primals([leaf.node for leaf in leaves if isinstance(leaf, Tensor)]))
         return structure.build(next(kept) if isinstance(leaf, Tensor) else leaf for leaf in leaves)
 
     def scalar(self) -> Node:
@@ -113,7 +123,7 @@ class Linearization:
 
     def derivatives(self, found: Sequence[Node | None]) -> Any:
         """The pytree of derivatives with respect to the variables; zero where None."""
-        return self.structure.build(self.tensors(self.dense(found)))
+        return self.structure.build(self.derived(self.dense(found)))
 
     def dense(self, found: Sequence[Node | None]) -> list[Node]:
         """Derivatives with respect to the variables, with zeros in place of None."""

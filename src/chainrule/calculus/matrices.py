@@ -39,6 +39,9 @@ class Jacobian:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         run = Linearization("jacobian", functools.partial(self._f, **kwargs), args, self._argnums)
+        for output in run.outputs:
+            if not output.type.is_float:
+                raise GradientError(f"jacobian: a result is {output.dtype}, which has no slope")
         inputs = sum(node.type.size for node in run.variables)
         outputs = sum(node.type.size for node in run.outputs)
         auto: Literal["forward", "reverse"] = "forward" if inputs < outputs else "reverse"
@@ -81,7 +84,7 @@ def _assembled(run: Linearization, rows: Sequence[Blocks], outputs: Sequence[Nod
         for output, row in zip(outputs, rows, strict=True)
         for variable, block in zip(run.variables, row, strict=True)
     ]
-    tensors = iter(run.tensors(nodes))
+    tensors = iter(run.derived(nodes))
     return [run.structure.build([next(tensors) for _ in run.variables]) for _ in outputs]
 
 
@@ -94,8 +97,6 @@ def _basis(node: Node) -> Node:
 def _reverse(run: Linearization) -> list[Blocks]:
     rows = []
     for output in run.outputs:
-        if not output.type.is_float:
-            raise GradientError(f"jacobian: a result is {output.dtype}, which has no slope")
         hole = input_node(output.type)
         pulled = pull([output], [hole], run.variables, record=run.record)
         rows.append(

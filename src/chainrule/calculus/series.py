@@ -39,8 +39,8 @@ class TaylorPolynomial:
         (variable,), (output,) = run.variables, run.outputs
         rest: list[Node | None] = [None] * (self.order - 1)
         (found,) = series([output], {variable: [direction, *rest]}, self.order)
-        nodes = [output, *(zeros_for(output.type) if c is None else c for c in found)]
-        return run.tensors(nodes)
+        rest_nodes = [zeros_for(output.type) if c is None else c for c in found]
+        return [*run.primals([output]), *run.derived(rest_nodes)]
 
     @property
     def coefficients(self) -> list[Tensor]:

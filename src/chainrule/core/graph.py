@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chainrule.core.errors import ShapeError, TraceError
-from chainrule.core.node import INPUT, LITERAL, Node, apply, input_node, topological
+from chainrule.core.node import INPUT, LITERAL, Node, apply, input_node, oldest, topological
 from chainrule.core.source import SourceLine
 from chainrule.core.types import ArrayType
 
-__all__ = ["Graph", "close", "replace"]
+__all__ = ["Graph", "close", "replace", "with_sources"]
 
 Notes = Mapping[Node, frozenset[SourceLine]]
 
@@ -169,7 +169,7 @@ def close(inputs: Sequence[Node], outputs: Sequence[Node]) -> tuple[Graph, tuple
     ``inputs``; they become further inputs, after the given ones.
     """
     inner = set(inputs)
-    order = topological(outputs, stop=inputs)
+    order = topological(outputs, stop=inputs, since=oldest(inputs)) if inputs else []
     for node in order:
         if any(source in inner for source in node.sources):
             inner.add(node)
@@ -201,9 +201,14 @@ def _argument(value: Any) -> str:
 def replace(outputs: Sequence[Node], substitution: Mapping[Node, Node]) -> tuple[Node, ...]:
     """``outputs`` rebuilt with some nodes replaced by others; the rest is shared."""
     done: dict[Node, Node] = dict(substitution)
-    for node in topological(outputs, stop=done):
+    for node in topological(outputs, stop=substitution, since=oldest(substitution)):
         if node not in done:
-            sources = tuple([done[source] for source in node.sources])
-            unchanged = sources == node.sources
-            done[node] = node if unchanged else apply(node.primitive, sources, node.argument)
+            done[node] = with_sources(node, [done.get(source, source) for source in node.sources])
     return tuple(done[output] for output in outputs)
+
+
+def with_sources(node: Node, sources: Sequence[Node]) -> Node:
+    """The same application to ``sources``; the node itself if they are its own."""
+    if all(new is old for new, old in zip(sources, node.sources, strict=True)):
+        return node
+    return apply(node.primitive, tuple(sources), node.argument)

@@ -17,6 +17,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import count
+from math import copysign
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -36,6 +38,7 @@ __all__ = [
     "detached",
     "input_node",
     "literal",
+    "oldest",
     "topological",
     "variable",
 ]
@@ -80,6 +83,7 @@ class _Fields:
         "__weakref__",
         "argument",
         "primitive",
+        "serial",
         "sources",
         "tracked",
         "type",
@@ -92,6 +96,7 @@ class _Fields:
     type: ArrayType
     value: Any
     tracked: bool
+    serial: int
 
 
 class Node(_Fields):
@@ -104,6 +109,7 @@ class Node(_Fields):
         type: shape and dtype of the result.
         value: the result where it is known, else None.
         tracked: whether the node depends on a variable, so that it is kept for derivatives.
+        serial: counts nodes as they are made: a node depends only on nodes of lower serial.
 
     Arithmetic on nodes (``x * y + 1``) builds nodes; the operators are bound in `ops.operators`.
     """
@@ -159,6 +165,9 @@ def _argument_text(node: Node) -> list[str]:
     ]
 
 
+_serial = count()
+
+
 def _node(
     primitive: Any,
     sources: tuple[Node, ...],
@@ -174,6 +183,7 @@ def _node(
     fields.type = type
     fields.value = value
     fields.tracked = tracked
+    fields.serial = next(_serial)
     fields.__class__ = Node
     return fields  # type: ignore[return-value]
 
@@ -191,12 +201,13 @@ _interned: dict[tuple[Any, ...], _Reference] = {}
 def _forget(reference: weakref.ref[Node], table: dict[Any, Any] = _interned) -> None:
     key = reference.key  # type: ignore[attr-defined]
     if table.get(key) is reference:  # the key may already belong to a younger node
-        del table[key]
+        table.pop(key, None)  # or another thread may just have taken it out
 
 
 def _intern(key: tuple[Any, ...], node: Node) -> Node:
     reference = _Reference(node, _forget)
     reference.key = key
+    _interned.pop(key, None)  # an equal key of a dead node would stay in its place
     _interned[key] = reference
     return node
 
@@ -267,9 +278,9 @@ def input_node(type: ArrayType) -> Node:
 
 def literal(value: float | bool, dtype: np.dtype[Any]) -> Node:
     """The scalar constant ``value`` of this dtype, interned by its bits."""
-    if value:  # lru_cache holds 0.0 and -0.0 for equal
+    if value:
         return _nonzero_literal(value, dtype)
-    return _literal(value, dtype)
+    return _zero_literal(copysign(1.0, value), dtype)  # 0.0 == -0.0, but they are two literals
 
 
 def _literal(value: float | bool, dtype: np.dtype[Any]) -> Node:
@@ -283,12 +294,20 @@ def _literal(value: float | bool, dtype: np.dtype[Any]) -> Node:
 
 
 _nonzero_literal = lru_cache(maxsize=1024)(_literal)
+_zero_literal = lru_cache(maxsize=64)(lambda sign, dtype: _literal(sign * 0.0, dtype))
 
 
-def topological(outputs: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node]:
+def oldest(nodes: Iterable[Node]) -> int:
+    """The least serial among ``nodes``: whatever is older depends on none of them."""
+    return min((node.serial for node in nodes), default=0)
+
+
+def topological(outputs: Iterable[Node], stop: Iterable[Node] = (), since: int = 0) -> list[Node]:
     """All nodes that ``outputs`` depend on, sources before users; iterative.
 
-    Nodes in ``stop`` are listed, their sources are not.
+    Nodes in ``stop`` and nodes with a serial below ``since`` are listed, their sources are not. A
+    walk that looks for users of some nodes passes `oldest` of them, and does not see the history
+    that lies before.
     """
     order: list[Node] = []
     seen: set[Node] = set()
@@ -303,7 +322,7 @@ def topological(outputs: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node
         if node in seen:
             continue
         seen.add(node)
-        if not node.sources or node in stopped:
+        if not node.sources or node.serial < since or node in stopped:
             order.append(node)
             continue
         path.append(node)

@@ -211,6 +211,21 @@ def _power_slope(x: Node, y: Node, n: int) -> Node:
     return literal(0.0, x.dtype) if n == 0 else n * power(x, n - 1)
 
 
+def _taylor_power(
+    k: int, x: Callable[[int], Node | None], c: Node | float, y: Callable[[int], Node | None]
+) -> Node | None:
+    """x y′ = c x′ y for a constant exponent c, where x is not 0."""
+    terms = []
+    for j in range(1, k + 1):
+        p, q = x(j), y(k - j)
+        if p is not None and q is not None:
+            terms.append((p * q) * (c * j - float(k - j)))
+    total = _sum(terms)
+    base = x(0)
+    assert base is not None
+    return None if total is None else total / (base * float(k))
+
+
 integer_pow: Elementwise = Elementwise(
     name="integer_pow",
     parameters=("n",),
@@ -220,6 +235,8 @@ integer_pow: Elementwise = Elementwise(
     monotone=lambda x, n: (_power_monotone(x, n),),
     curvature=_power_curvature,
     enclose=_enclose_integer_pow,
+    taylor=lambda k, series, y, n: _taylor_power(k, series[0], float(n), y),
+    taylor_when=lambda sources, varying, n: n < 0,
     latex="{0}^{{{n}}}",
     examples=((0,), (1,), (2,), (3,), (-1,), (-2,)),
     rule="power rule",
@@ -258,16 +275,9 @@ def _pow_exponent(x: Node, c: Node, y: Node) -> Node:
     return where(zero, 0.0, y * log(where(zero, 1.0, x)))
 
 
-def _taylor_pow(k: int, series: Series, y: Callable[[int], Node | None]) -> Node | None:
-    """x y′ = c x′ y for a constant exponent c."""
-    x, c = series
-    terms = []
-    for j in range(1, k + 1):
-        p, q = x(j), y(k - j)
-        if p is not None and q is not None:
-            terms.append((c(0) * j - float(k - j)) * (p * q))  # type: ignore[operator]
-    total = _sum(terms)
-    return None if total is None else total / (x(0) * float(k))  # type: ignore[operator]
+def _is_whole(c: Node) -> bool:
+    """Whether the exponent is a literal 0, 1, 2, …: its powers have no pole at 0."""
+    return c.primitive is LITERAL and c.value >= 0 and c.value == np.floor(c.value)
 
 
 def _pow_curvature(x: Bounds, c: Bounds) -> Curvature:
@@ -295,8 +305,8 @@ pow_: Elementwise = Elementwise(
     monotone=lambda x, c: (sign_of(c), sign_of((x[0] - 1, x[1] - 1))),
     curvature=_pow_curvature,
     enclose=_enclose_pow,
-    taylor=_taylor_pow,
-    taylor_constant=(1,),
+    taylor=lambda k, series, y: _taylor_power(k, series[0], series[1](0), y),
+    taylor_when=lambda sources, varying: not varying[1] and not _is_whole(sources[1]),
     convention="0**c has derivative 0 for 0 <= c < 1, and 0**c does not depend on c",
     latex="{0}^{{{1}}}",
     rule="power rule",

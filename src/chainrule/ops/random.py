@@ -22,9 +22,8 @@ UINT32 = DTYPES["uint32"]
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = np.uint32(0x1BD11BDA)
 
-DRAW, SPLIT = 0, 1
-"""Streams: the high word of the counter keeps drawn bits and derived keys apart."""
-FOLD = np.uint32(2)
+DRAW, SPLIT, FOLD = 0, 1, 2
+"""Streams: the high byte of the counter keeps drawn bits, split keys and folded ones apart."""
 
 
 def threefry(k0: Any, k1: Any, x0: Any, x1: Any) -> tuple[Any, Any]:
@@ -94,11 +93,18 @@ random_bits: Discrete = Discrete(
 
 
 def _fold(key: Any, data: Any) -> Any:
-    words = np.asarray(data).astype(np.uint64)
+    """The block of ``data`` under a key of its own, so that all 64 bits of it count.
+
+    The own key is block 0 of the stream `FOLD`, of the next stream for negative data, since -1 and
+    2⁶⁴ - 1 are the same word.
+    """
+    data = np.asarray(data)
+    stream = (FOLD + (data < 0)).astype(np.uint32) << np.uint32(24)
+    own = threefry(key[..., 0], key[..., 1], stream, np.zeros_like(stream))
+    words = data.astype(np.uint64)
     low = words.astype(np.uint32)
     high = (words >> np.uint64(32)).astype(np.uint32)
-    x0, x1 = threefry(key[..., 0], key[..., 1], high ^ (FOLD << np.uint32(24)), low)
-    return np.stack([x0, x1], axis=-1)
+    return np.stack(threefry(*own, high, low), axis=-1)
 
 
 def _fold_type(key: ArrayType, data: ArrayType) -> ArrayType:

@@ -181,10 +181,11 @@ class Elementwise(Primitive):
         convention: what is taken for the derivative at a kink; stated in explanations.
         latex: a template with ``{0}``, ``{1}`` for the sources.
         affine_in: the sources in each of which it is affine while the others are held constant.
-        taylor: ``taylor(k, series, y)``, the k-th Taylor coefficient of the result from the
-            coefficients of the sources and its own lower ones, where a recurrence is cheaper than
-            the general rule (see `rules.taylor`).
-        taylor_constant: sources that must be constant for that recurrence to hold.
+        taylor: ``taylor(k, series, y, *argument)``, the k-th Taylor coefficient of the result from
+            the coefficients of the sources and its own lower ones, where a recurrence is cheaper
+            than the general rule (see `rules.taylor`).
+        taylor_when: ``taylor_when(sources, varying, *argument)``, whether that recurrence holds;
+            ``varying`` tells which sources depend on the variable. None means always.
         enclose: interval extension, where the monotonicity does not give it.
         examples: static arguments to sample, where there are parameters.
         exact: the function for the conformance suite: its name in mpmath, or
@@ -204,7 +205,7 @@ class Elementwise(Primitive):
     latex: str = ""
     affine_in: tuple[int, ...] = ()
     taylor: Callable[..., Node | None] | None = None
-    taylor_constant: tuple[int, ...] = ()
+    taylor_when: Callable[..., bool] | None = None
     enclose: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
     examples: tuple[tuple[Any, ...], ...] = ((),)
     exact: str | Callable[..., Any] | None = None
@@ -219,12 +220,18 @@ class Elementwise(Primitive):
                 raise DTypeError(f"{self.name}: sources have different dtypes {names}; cast first")
         if dtype.kind not in self.dtypes:
             wanted = " or ".join(_KINDS[kind] for kind in self.dtypes)
-            raise DTypeError(f"{self.name} is defined for {wanted} arrays, not for {dtype.name}")
+            logical = _LOGICAL.get(self.name) if dtype is BOOL else None
+            advice = f"; use {logical}, or .astype('int64') to count" if logical else ""
+            raise DTypeError(
+                f"{self.name} is defined for {wanted} arrays, not for {dtype.name}{advice}"
+            )
         shape = broadcast_shapes(self.name, types)
         return array_type(shape, BOOL if self.result == "bool" else dtype)
 
 
 _KINDS = {"f": "float", "i": "signed integer", "u": "unsigned integer", "b": "boolean"}
+_LOGICAL = {"add": "| or ^", "sub": "^", "mul": "&", "neg": "~"}
+"""What to write instead of arithmetic with booleans."""
 
 Batch = Callable[..., Node]
 """``batch(size, batched, sources, *argument)``: the primitive with a leading batch axis on those

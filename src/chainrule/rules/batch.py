@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chainrule.core.node import Node, apply, topological
+from chainrule.core.graph import with_sources
+from chainrule.core.node import Node, apply, oldest, topological
 from chainrule.ops import record as kinds
 from chainrule.ops.shape import reshape
 
@@ -27,13 +28,13 @@ def batch(
         size: the number of examples.
     """
     done: dict[Node, Any] = {node: (many, True) for node, many in inputs.items()}
-    for node in topological(outputs, stop=inputs):
+    for node in topological(outputs, stop=inputs, since=oldest(inputs)):
         if node not in done:
-            pairs = [done[source] for source in node.sources]
+            pairs = [done.get(source, (source, False)) for source in node.sources]
             if any(_is_batched(pair) for pair in pairs):
                 done[node] = _BATCH[type(node.primitive)](node, pairs, size)
-            else:
-                done[node] = (node, False)
+            else:  # the source may be new: an unbatched result of a batched call
+                done[node] = (with_sources(node, [source for source, _ in pairs]), False)
     return [done[output] for output in outputs]
 
 

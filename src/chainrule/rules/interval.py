@@ -32,12 +32,17 @@ def enclose(outputs: Sequence[Node], variables: Mapping[Node, Bounds]) -> list[B
         node: (np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         for node, (lo, hi) in variables.items()
     }
+    for node, (lo, hi) in bounds.items():
+        if not np.all(lo <= hi):  # also where one of them is NaN
+            raise DomainError(f"bounds of a {node.type} are not ordered, or are NaN")
     with np.errstate(all="ignore"):
         for node in topological(outputs, stop=variables):
             if node in bounds:
                 continue
             sources = [bounds[source] for source in node.sources]
             if not node.sources:
+                if node.value is None:
+                    raise DomainError(f"an input of type {node.type} has no bounds")
                 bounds[node] = (_float(node.value), _float(node.value))
             else:
                 bounds[node] = node_bounds(node, sources)
@@ -61,12 +66,15 @@ def _float(value: Any) -> np.ndarray:
 
 
 def _outward(lo: np.ndarray, hi: np.ndarray, ulps: float) -> Bounds:
+    """Bounds that hold in spite of rounding: an overflow only says how large a number is at least,
+    and where nothing is known (NaN) everything is possible."""
     lo, hi = _float(lo), _float(hi)
     margin = ulps * np.finfo(np.float64).eps
     tiny = np.finfo(np.float64).smallest_subnormal * ulps
-    wide_lo = lo - np.abs(lo) * margin - tiny
-    wide_hi = hi + np.abs(hi) * margin + tiny
-    return np.where(np.isfinite(lo), wide_lo, lo), np.where(np.isfinite(hi), wide_hi, hi)
+    largest = np.finfo(np.float64).max
+    wide_lo = np.where(np.isfinite(lo), lo - np.abs(lo) * margin - tiny, np.minimum(lo, largest))
+    wide_hi = np.where(np.isfinite(hi), hi + np.abs(hi) * margin + tiny, np.maximum(hi, -largest))
+    return np.where(np.isnan(lo), -np.inf, wide_lo), np.where(np.isnan(hi), np.inf, wide_hi)
 
 
 def _clip(primitive: Any, lo: np.ndarray, hi: np.ndarray) -> Bounds:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.node import Node, topological
+from chainrule.core.node import Node
 from chainrule.ops import record as kinds
 from chainrule.ops.reduce import sum_
 from chainrule.ops.shape import broadcast_to, reshape, zeros_like
-from chainrule.rules.reach import Detached, dependents, must_record, recorded
+from chainrule.rules.reach import Detached, between, dependents, must_record, recorded
 from chainrule.rules.scale import scale
 
 __all__ = ["push", "push_node"]
@@ -30,10 +30,10 @@ def push(
         record: as for `rules.vjp.pull`.
     """
     targets = frozenset(tangents)
-    order = topological(outputs, stop=targets)
+    order = between(outputs, targets)
     flows = dependents(order, targets)
     if record is None:
-        record = must_record(order, targets)
+        record = must_record(order, flows, targets)
     view: Callable[[Node], Node] = recorded if record else Detached()
     moved: dict[Node, Any] = dict(tangents)
     with np.errstate(all="ignore"):

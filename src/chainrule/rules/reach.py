@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chainrule.core.node import VARIABLE, Node, detached
+from chainrule.core.node import Node, detached, oldest, topological
 from chainrule.core.types import ArrayType
+
+
+def between(outputs: Iterable[Node], variables: frozenset[Node]) -> list[Node]:
+    """What ``outputs`` depend on, sources first, as far back as ``variables`` matter."""
+    return topological(outputs, stop=variables, since=oldest(variables))
 
 
 def dependents(order: Sequence[Node], variables: Iterable[Node]) -> set[Node]:
@@ -21,19 +26,22 @@ def dependents(order: Sequence[Node], variables: Iterable[Node]) -> set[Node]:
     return found
 
 
-def must_record(order: Sequence[Node], variables: frozenset[Node]) -> bool:
+def must_record(order: Sequence[Node], flows: set[Node], variables: frozenset[Node]) -> bool:
     """Whether a derivative computed from these nodes may itself be differentiated later.
 
-    It may if some node has no value yet (it is being traced), or if a tracked variable other
-    than ``variables`` can be reached. Otherwise the nodes may be taken as constants.
+    It may if some node has no value yet (it is being traced), or if something tracked other than
+    ``variables`` takes part. Otherwise the nodes may be taken as constants.
+
+    Args:
+        order: the nodes between ``variables`` and results.
+        flows: those of them that depend on ``variables``.
+        variables: the variables of this derivative.
     """
     for node in order:
-        if node.value is None:
-            return True
         if node in variables:
-            if any(source.tracked for source in node.sources):
+            if any(source.tracked or source.value is None for source in node.sources):
                 return True
-        elif node.primitive is VARIABLE:
+        elif node.value is None or (node.tracked and node not in flows):
             return True
     return False
 

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import GradientError
-from chainrule.core.node import Node, topological
+from chainrule.core.node import Node, oldest, topological
 from chainrule.ops import record as kinds
 from chainrule.ops.reduce import sum_
 from chainrule.ops.shape import broadcast_to, reshape, zeros_like
-from chainrule.rules.reach import Detached, dependents, must_record, recorded
+from chainrule.rules.reach import Detached, between, dependents, must_record, recorded
 
 __all__ = ["series"]
 
@@ -41,8 +41,9 @@ def series(
         order: the highest power.
     """
     targets = frozenset(inputs)
-    nodes = topological(outputs, stop=targets)
-    view: Callable[[Node], Node] = recorded if must_record(nodes, targets) else Detached()
+    nodes = between(outputs, targets)
+    record = must_record(nodes, dependents(nodes, targets), targets)
+    view: Callable[[Node], Node] = recorded if record else Detached()
     expansion = _Expansion(inputs, order, view)
     with np.errstate(all="ignore"):
         expansion.add(outputs, order)
@@ -64,7 +65,7 @@ class _Expansion:
         view: Callable[[Node], Node],
     ) -> None:
         self.view = view
-        self.inputs = frozenset(inputs)
+        self.since = oldest(inputs)
         self.limit: dict[Node, int] = dict.fromkeys(inputs, order)
         self.active: list[Node] = []
         self.partials: dict[Node, list[Node | float | None]] = {}
@@ -76,7 +77,7 @@ class _Expansion:
         """Takes in the graph of ``outputs`` and, level by level, the graphs of its partials."""
         level = list(outputs)
         while level and limit > 0:
-            order = topological(level, stop=self.coefficients)
+            order = topological(level, stop=self.coefficients, since=self.since)
             flows = dependents(order, (node for node in order if node in self.coefficients))
             fresh = [n for n in order if n in flows and n not in self.coefficients]
             for node in fresh:
@@ -106,9 +107,10 @@ class _Expansion:
     def has_recurrence(self, node: Node) -> bool:
         """Whether the record's own recurrence holds here."""
         primitive = node.primitive
-        return primitive.taylor is not None and not any(
-            node.sources[index] in self.coefficients for index in primitive.taylor_constant
-        )
+        if primitive.taylor is None or primitive.taylor_when is None:
+            return primitive.taylor is not None
+        varying = [source in self.coefficients for source in node.sources]
+        return bool(primitive.taylor_when(node.sources, varying, *node.argument))
 
     def get(self, node: Node, k: int) -> Node | None:
         """Coefficient k of any node."""
@@ -150,7 +152,7 @@ def _elementwise(expansion: _Expansion, node: Node, k: int) -> Node | None:
     primitive = node.primitive
     if expansion.has_recurrence(node):
         sources = [_getter(expansion, source) for source in node.sources]
-        total = primitive.taylor(k, sources, _getter(expansion, node))
+        total = primitive.taylor(k, sources, _getter(expansion, node), *node.argument)
     else:
         total = None
         for x, partial in zip(node.sources, expansion.partials[node], strict=True):

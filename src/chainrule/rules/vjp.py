@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import GradientError
-from chainrule.core.node import Node, input_node, topological
+from chainrule.core.node import Node, input_node
 from chainrule.ops import record as kinds
 from chainrule.ops.reduce import spread
 from chainrule.ops.shape import reshape, unbroadcast
-from chainrule.rules.reach import Detached, dependents, must_record, recorded
+from chainrule.rules.reach import Detached, between, dependents, must_record, recorded
 from chainrule.rules.scale import local_derivative, scale
 
 __all__ = ["Step", "pull"]
@@ -68,10 +68,10 @@ def pull(
         steps: a list that receives a `Step` for each contribution.
     """
     targets = frozenset(variables)
-    order = topological(outputs, stop=targets)
+    order = between(outputs, targets)
     flows = dependents(order, targets)
     if record is None:
-        record = must_record(order, targets)
+        record = must_record(order, flows, targets)
     view: Callable[[Node], Node] = recorded if record else Detached()
     received: dict[Node, Any] = {}
     for output, ct in zip(outputs, cotangents, strict=True):
