@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import mpmath
 import numpy as np
 
+from chainrule.core.errors import DTypeError
 from chainrule.core.graph import replace
 from chainrule.core.node import Node, apply, array, literal, variable
 from chainrule.core.types import ArrayType, type_of
@@ -279,15 +280,9 @@ def _second_forward(
 def batching(record: Primitive, rng: np.random.Generator) -> None:
     """A batch gives what a loop over its examples gives, whichever sources are batched."""
     size = 3
-    for first in cases_of(record, rng):
-        case = first
-        more = []
-        for _ in range(size):
-            noise = [
-                v + 0.01 * rng.uniform(0, 1, v.shape) if v.dtype.kind == "f" else v
-                for v in case.sources
-            ]
-            more.append([np.asarray(n, v.dtype) for n, v in zip(noise, case.sources)])
+    others = [list(cases_of(record, rng)) for _ in range(size)]
+    for case, *fresh in zip(cases_of(record, rng), *others, strict=True):
+        more = [_example(case, other, rng) for other in fresh]
         arity = len(case.sources)
         for flags in {
             tuple(bool(mask >> i & 1) for i in range(arity)) for mask in range(1, 2**arity)
@@ -312,6 +307,15 @@ def batching(record: Primitive, rng: np.random.Generator) -> None:
                     close(many.value[k], wanted, 1e-12, f"{record.name}: batch {flags}")
 
 
+def _example(case: Case, other: Case, rng: np.random.Generator) -> list[np.ndarray]:
+    """Another example for a batch: floats close by, so that they stay admissible together;
+    integers and booleans drawn anew, so that each example has its own."""
+    return [
+        np.asarray(v + 0.01 * rng.uniform(0, 1, v.shape), v.dtype) if v.dtype.kind == "f" else w
+        for v, w in zip(case.sources, other.sources, strict=True)
+    ]
+
+
 def _hole(value: np.ndarray) -> Node:
     from chainrule.core.node import input_node
 
@@ -322,6 +326,41 @@ def _results(y: Node) -> list[tuple[Node, int | None]]:
     if isinstance(y.type, ArrayType):
         return [(y, None)]
     return [(item(y, index=index), index) for index in range(len(y.type.items))]
+
+
+def precision(record: Primitive, rng: np.random.Generator) -> None:
+    """Derivatives of float32 are float32, and close to those of float64."""
+    if isinstance(record, Call):  # its graphs have one precision
+        return
+    for case in differentiable(record, rng):
+        floats = float_indices(case)
+        v = directions(case, rng)
+        found = []
+        for dtype in (np.float64, np.float32):
+            values = tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in case.sources)
+            argument = tuple(np.dtype(dtype) if a == np.float64 else a for a in case.argument)
+            sources, y = build(record, Case(values, argument))
+            weights = array(np.ones(y.shape, dtype))
+            try:
+                pulled = pull([y], [weights], [sources[i] for i in floats], record=True)
+            except DTypeError as error:
+                raise BrokenLawError(f"{record.name}: {error}") from None
+            for i, ct in zip(floats, pulled, strict=True):
+                require(
+                    ct is None or ct.type is sources[i].type,
+                    f"{record.name}: a cotangent of another type than its source {sources[i].type}",
+                )
+            moves = {sources[i]: array(v[i].astype(dtype)) for i in floats}
+            results = [y, *(ct for ct in pulled if ct is not None)]
+            moved = push(results, moves)
+            for node, t in zip(results, moved, strict=True):
+                require(
+                    t is None or t.type is node.type,
+                    f"{record.name}: a tangent of another type than its result {node.type}",
+                )
+            found.append([t.value for t in moved if t is not None])
+        for double, single in zip(*found, strict=True):
+            close(single, double, 3e-2, f"{record.name}: derivative in float32")
 
 
 def taylor(record: Primitive, rng: np.random.Generator) -> None:
@@ -553,6 +592,7 @@ LAWS: dict[str, Law] = {
     "slopes": slopes,
     "second order": second_order,
     "batching": batching,
+    "precision": precision,
     "taylor": taylor,
     "textbook": textbook,
     "monotonicity": monotonicity,

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.core.node import Node
+from chainrule.core.node import Node, array
 from chainrule.ops.arithmetic import mul
 from chainrule.ops.exponential import exp, log, relu, sqrt, stop_gradient
+from chainrule.ops.random import random_bits
 from chainrule.ops.record import Primitive
 from chainrule.ops.reduce import sum_
-from chainrule.ops.shape import permute_, reshape_
+from chainrule.ops.shape import cast, materialize, permute_, reshape_
 from chainrule.ops.special import polygamma
 from chainrule.ops.trigonometric import cos, sin, tanh
 from tests.conformance.laws import LAWS, BrokenLawError
@@ -36,6 +37,19 @@ def _doubled(transpose: Callable[..., Node]) -> Callable[..., Node]:
 def _unbatched(batch: Callable[..., Node]) -> Callable[..., Node]:
     """A batching rule that is right for the shape but mixes up the examples."""
     return lambda size, batched, sources, *rest: batch(size, batched, sources, *rest) * 2.0
+
+
+def _first_for_all(
+    size: int, batched: Any, sources: tuple[Node, ...], shape: tuple[int, ...], stream: int
+) -> Node:
+    """A batching rule that takes the first example's key for all of them."""
+    first = array(sources[0].value[0])
+    return materialize(random_bits(first, shape=shape, stream=stream), size)
+
+
+def _in_float64(x: Node, y: Node) -> Node:
+    """The slope of exp, through float64."""
+    return cast(y, dtype=np.dtype(np.float64))
 
 
 PLANTED: list[tuple[str, str, Primitive, dict[str, Any]]] = [
@@ -84,6 +98,8 @@ PLANTED: list[tuple[str, str, Primitive, dict[str, Any]]] = [
     ("LaTeX of another function", "latex", sin, {"latex": r"\cos({0})"}),
     ("the name of another function", "text", sin, {"name": "cos"}),
     ("a wrong batch", "batching", permute_, {"batch": _unbatched(permute_.batch)}),
+    ("one key for the whole batch", "batching", random_bits, {"batch": _first_for_all}),
+    ("float64 in a partial", "precision", exp, {"partials": (_in_float64,)}),
 ]
 
 
@@ -102,6 +118,14 @@ def test_planted_error_is_found(law: str, primitive: Primitive, planted: dict[st
     record = replace(primitive, **planted)
     with pytest.raises(BrokenLawError, match=record.name):
         _examine(law, record)
+
+
+def test_a_sampler_without_cases_is_refused() -> None:
+    record = replace(sum_, cases=lambda rng: iter(()))
+    for law in LAWS:
+        if law not in ("textbook", "monotonicity", "latex", "text"):  # these read elementwise ones
+            with pytest.raises(AssertionError, match="no case"):
+                _examine(law, record)
 
 
 def test_every_law_is_seen_to_fail() -> None:

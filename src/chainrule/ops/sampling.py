@@ -16,7 +16,9 @@ MARGIN = 0.15
 def cases_of(primitive: Primitive, rng: np.random.Generator) -> Iterator[Case]:
     """Cases of the record itself, or, for elementwise ones, drawn from the domain it declares."""
     if primitive.cases is not None:
-        yield from primitive.cases(rng)
+        found = list(primitive.cases(rng))
+        assert found, f"the sampler of {primitive.name} gives no case, so no law examines it"
+        yield from found
     elif isinstance(primitive, Elementwise):
         arity = len(primitive.domain)
         for argument in primitive.examples:
