@@ -119,3 +119,10 @@ def test_bad_data_is_refused(given, error, words):
 def test_batch_size_is_at_least_one():
     with pytest.raises(DomainError, match="batch_size"):
         data.batches(([1.0], [1]), 0)
+
+
+def test_lists_and_tensors_are_taken():
+    found = data.Dataset([[1.0], [2.0]], cr.tensor([0, 1]))
+    assert (len(found), found.inputs.shape, found.targets.dtype) == (2, (2, 1), np.int64)
+    with pytest.raises(ShapeError):
+        data.Dataset([[1.0], [2.0, 3.0]], [0, 1])

@@ -112,3 +112,18 @@ def test_losses_equal_pytorchs():
     for ours, name, target in pairs:
         theirs = getattr(torch.nn.functional, name)(torch.tensor(z), torch.tensor(target))
         np.testing.assert_allclose(ours.item(), theirs.item(), rtol=1e-13)
+
+
+def test_integer_outputs_do_not_round_the_targets():
+    assert nn.mse(cr.tensor([1, 2]), [1.5, 2.5]).item() == 0.25
+    assert nn.mse([1, 2], [1.5, 2.5]).item() == 0.25
+    np.testing.assert_allclose(
+        nn.bce_with_logits(cr.tensor([0]), [0.5]).item(), np.log(2), rtol=1e-15
+    )
+
+
+def test_lists_are_taken():
+    expected = nn.cross_entropy(cr.tensor([[1.0, 2.0]]), [0]).item()
+    assert nn.cross_entropy([[1.0, 2.0]], [0]).item() == expected
+    assert nn.mse([1.0, 2.0], [1.0, 4.0]).item() == 2.0
+    assert nn.bce_with_logits([1000.0], [1]).item() == 0.0

@@ -234,3 +234,36 @@ def test_mlp_differentiates(activation):
         assert parameter.grad is not None, path
         assert parameter.grad.dtype == np.float32
         assert np.isfinite(parameter.grad.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("bias", "words"),
+    [
+        (np.array(["a"]), "bias: "),
+        (np.array([1 + 2j]), "bias: .*complex"),
+        ([[1.0], [1.0, 2.0]], "bias: "),
+        (np.array([object()]), "bias: "),
+    ],
+)
+def test_load_state_dict_changes_nothing_for_values_that_are_no_numbers(bias, words):
+    model = nn.Linear(2, 1, key=key())
+    before = model.weight.numpy().copy()
+    with pytest.raises(TreeError, match=words):
+        model.load_state_dict({"weight": np.ones((1, 2)), "bias": bias})
+    np.testing.assert_array_equal(model.weight.numpy(), before)
+
+
+def test_load_state_dict_casts_within_a_kind_only():
+    model = nn.Linear(2, 1, key=key())
+    model.load_state_dict({"weight": np.full((1, 2), 0.5), "bias": [3]})
+    assert model.bias.dtype == np.float32
+    assert model.bias.item() == 3.0
+    counter = Scale(cr.tensor(0))
+    with pytest.raises(TreeError, match="factor: float64 values, expected int64"):
+        counter.load_state_dict({"factor": 1.5})
+
+
+def test_buffers_are_what_is_not_trained():
+    shared = weight(2.0)
+    model = nn.Sequential(Scale(shared), Scale(cr.tensor(3.0)), Scale(shared))
+    assert list(model.buffers()) == ["layers.1.factor"]

@@ -218,3 +218,84 @@ def test_frozen_parameters_stay():
 def test_a_model_without_parameters_cannot_be_bound():
     with pytest.raises(GradientError, match="no parameter"):
         optim.sgd(0.1).bind(cr.nn.ReLU())
+
+
+def test_parameters_frozen_after_binding_stay():
+    model = cr.nn.Linear(2, 1, key=cr.random.key(0))
+    opt = optim.adamw(0.1, weight_decay=0.5).bind(model)
+    x = cr.tensor([[1.0, 1.0]], dtype="float32")
+
+    def step():
+        before = model.weight.numpy().copy(), model.bias.numpy().copy()
+        opt.zero_grad()
+        ((model(x) - 3.0) ** 2).sum().backward()
+        opt.step()
+        return [
+            bool((b == now.numpy()).all())
+            for b, now in zip(before, (model.weight, model.bias), strict=True)
+        ]
+
+    assert step() == [False, False]
+    model.bias.requires_grad_(False)
+    assert step() == [False, True]
+    model.bias.requires_grad_(True)
+    assert step() == [False, False]
+
+
+def test_parameters_that_come_after_binding_are_named():
+    model = cr.nn.Linear(2, 1, key=cr.random.key(0))
+    model.bias.requires_grad_(False)
+    opt = optim.sgd(0.1).bind(model)
+    model.bias.requires_grad_(True)
+    model(cr.tensor([[1.0, 1.0]], dtype="float32")).sum().backward()
+    with pytest.raises(GradientError, match=r"bias became a parameter.*bind it again"):
+        opt.step()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "text"),
+    [
+        (optim.adam(1e-3, weight_decay=0.1), "adam(0.001, weight_decay=0.1)"),
+        (optim.adam(b1=0.5), "adam(0.001, b1=0.5)"),
+        (optim.adam(b1=0.0), "adam(0.001, b1=0.0)"),
+        (optim.adamw(1e-3, weight_decay=0.3), "adamw(0.001, weight_decay=0.3)"),
+        (optim.adamw(1e-3, weight_decay=0.0), "adamw(0.001, weight_decay=0.0)"),
+        (optim.adamw(), "adamw(0.001)"),
+        (optim.sgd(0.1, momentum=0.9, nesterov=True), "sgd(0.1, momentum=0.9, nesterov=True)"),
+        (optim.momentum(0.9, nesterov=True), "momentum(0.9, nesterov=True)"),
+        (optim.scale_by_adam(eps=1e-3), "scale_by_adam(eps=0.001)"),
+    ],
+)
+def test_the_representation_shows_what_differs_from_the_defaults(optimizer, text):
+    assert repr(optimizer) == text
+
+
+def test_global_norm_of_float16_is_that_of_the_numbers():
+    leaves = [cr.tensor([300.0, 300.0], dtype="float16"), cr.tensor([1e-4], dtype="float16")]
+    np.testing.assert_allclose(optim.global_norm(leaves).item(), 300 * 2**0.5, rtol=1e-6)
+    tiny = [cr.tensor([3e-5, 4e-5], dtype="float16")]
+    np.testing.assert_allclose(
+        optim.global_norm(tiny).item(), np.linalg.norm(tiny[0].numpy().astype(float)), rtol=1e-6
+    )
+    clip = optim.clip_by_global_norm(1.0)
+    (clipped, _), _ = clip.update(leaves, (), None)
+    assert clipped.dtype == np.float16
+    np.testing.assert_allclose(clipped.numpy(), [0.5**0.5] * 2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_float16_parameters_train(name):
+    optimizer = OPTIMIZERS[name](0.05)
+    params = {"x": cr.tensor([3.0, -2.0, 1.0], dtype="float16")}
+    state = optimizer.init(params)
+    for _ in range(100):
+        # of the three one has no gradient, and one a gradient whose square float16 cannot hold
+        gradient = {"x": params["x"] * cr.tensor([2.0, 2e-4, 0.0], dtype="float16")}
+        updates, state = optimizer.update(gradient, state, params)
+        assert updates["x"].dtype == np.float16
+        params = optim.apply_updates(params, updates)
+    x = params["x"].numpy()
+    assert np.isfinite(x).all()
+    assert abs(x[0]) < 0.6
+    if "adam" in name:  # which divides a small gradient by its size
+        assert abs(x[1]) < 1.0

@@ -1,3 +1,4 @@
+import functools
 import io
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import data, nn, optim, train
-from chainrule.core.errors import DomainError, GradientError, ShapeError
+from chainrule.core.errors import DomainError, GradientError, ShapeError, TreeError
 from chainrule.train.progress import ProgressBar
 
 RNG = np.random.default_rng(0)
@@ -143,7 +144,7 @@ class Explode(nn.Module):
     threshold: float
 
     def __call__(self, x):
-        return cr.where(abs(x) > self.threshold, x * np.float32("nan"), x)
+        return cr.where(abs(x) > self.threshold, np.float32("nan"), x)
 
 
 def test_a_nan_in_a_layer_stops_with_step_and_layer():
@@ -254,3 +255,163 @@ def test_progress_on_a_terminal_is_a_bar_that_ends():
     assert "epoch 3/3" in text
     assert "validation" in text
     assert "━" in text
+
+
+class Centred(nn.Module):
+    """Subtracts a running mean of its inputs, and counts the calls."""
+
+    def __init__(self):
+        self.mean = cr.tensor(np.zeros(2, dtype="float32"))
+        self.calls = cr.tensor(0)
+
+    def __call__(self, x):
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.mean(axis=0)
+            self.calls = self.calls + 1
+        return x - self.mean
+
+
+def test_running_statistics_are_kept():
+    model = nn.Sequential(Centred(), nn.Linear(2, 2, key=cr.random.key(0)))
+    run = fit(model, epochs=2, validation=(X, Y))
+    expected, key = np.zeros(2, dtype="float32"), cr.random.key(0)
+    for epoch in (1, 2):
+        for x, _ in data.batches((X.astype(np.float32), Y), 8, key=cr.random.fold_in(key, epoch)):
+            expected = np.float32(0.9) * expected + np.float32(0.1) * x.numpy().mean(axis=0)
+    assert model.layers[0].calls.item() == run.steps == 10
+    np.testing.assert_allclose(model.layers[0].mean.numpy(), expected, rtol=1e-5)
+    assert not model.layers[0].mean.requires_grad
+    assert list(model.buffers()) == ["layers.0.mean", "layers.0.calls"]
+
+
+def test_running_statistics_behind_parameters_are_constants():
+    model = nn.Sequential(nn.Linear(2, 2, key=cr.random.key(0)), Centred())
+    fit(model, epochs=2)
+    assert model.layers[1].mean.numpy().any()
+    assert list(model.parameters()) == ["layers.0.weight", "layers.0.bias"]
+
+
+def test_the_step_gives_buffers_and_is_pure():
+    model = nn.Sequential(Centred(), nn.Linear(2, 2, key=cr.random.key(0)))
+    optimizer = optim.sgd(0.1)
+    step = train.make_step(model, nn.cross_entropy, optimizer)
+    parameters = {path: p.detach() for path, p in model.parameters().items()}
+    x, y = cr.tensor(X, dtype="float32"), cr.tensor(Y)
+    state = optimizer.init(parameters)
+    one = step(parameters, state, x, y)
+    two = step(one.parameters, one.state, x, y, one.buffers)
+    counts = [step.buffers["layers.0.calls"].item() for step in (one, two)]
+    assert (counts, model.layers[0].calls.item()) == ([1, 2], 0)
+    program = cr.trace(step, parameters, state, x, y, one.buffers)
+    replayed = program(parameters, state, x, y, two.buffers)
+    assert replayed.buffers["layers.0.calls"].item() == 3
+
+
+def test_an_interrupt_keeps_the_statistics_of_the_last_step():
+    model = nn.Sequential(Centred(), nn.Linear(2, 2, key=cr.random.key(0)))
+    fit(model, callbacks=[Interrupt(at=7)])
+    assert model.layers[0].calls.item() == 7
+
+
+def attribute_setter(change):
+    class Changing(nn.Module):
+        def __init__(self):
+            self.inner = nn.Linear(2, 2, key=cr.random.key(0))
+            self.n = 0
+            self.buffer = cr.tensor(0.0)
+
+        def __call__(self, x):
+            change(self)
+            return self.inner(x)
+
+    return Changing()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda m: setattr(m, "n", m.n + 1), TreeError, "^n changed"),
+        (lambda m: setattr(m, "new", cr.tensor(1.0)), TreeError, "^new changed"),
+        (lambda m: setattr(m.inner, "note", "x"), TreeError, r"^inner\.note changed"),
+        (lambda m: setattr(m, "buffer", cr.tensor([1.0])), TreeError, "the buffer buffer was"),
+        (lambda m: setattr(m, "buffer", cr.tensor(1)), TreeError, "became int64"),
+        (
+            lambda m: setattr(m.inner, "weight", 2 * m.inner.weight),
+            GradientError,
+            r"set its parameter inner\.weight",
+        ),
+    ],
+)
+def test_state_that_would_be_lost_is_refused(change, error, words):
+    with pytest.raises(error, match=words):
+        fit(attribute_setter(change))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda outputs, labels: cr.tensor(1.0),
+        lambda outputs, labels: 1.0,
+        lambda outputs, labels: nn.cross_entropy(outputs.detach(), labels),
+        lambda outputs, labels: (outputs.argmax(axis=1) != labels).astype("float32").mean(),
+    ],
+)
+def test_a_loss_without_parameters_is_refused(loss):
+    with pytest.raises(GradientError, match="does not depend on any parameter"):
+        train.fit(network(), loss, (X, Y), optimizer=optim.sgd(0.1), progress=False)
+
+
+def test_every_metric_has_a_column_of_its_own():
+    def loss(outputs, labels):
+        return 7.0
+
+    class Share:
+        def __call__(self, outputs, labels):
+            return 0.25
+
+    metrics = [
+        lambda outputs, labels: 1.0,
+        lambda outputs, labels: 2.0,
+        functools.partial(train.accuracy),
+        Share(),
+        loss,
+    ]
+    model = network()
+    run = fit(model, metrics=metrics, validation=(X, Y), epochs=1)
+    names = ["loss", "<lambda>", "<lambda> 2", "accuracy", "Share", "loss 2"]
+    assert list(run.history[0].training) == names
+    assert list(run.history[0].validation) == names
+    assert (run.curve("<lambda>"), run.curve("<lambda> 2")) == ([1.0], [2.0])
+    assert run.curve("loss 2") == [7.0] != run.curve("loss")
+
+
+class Watch(train.Callback):
+    def __init__(self, stop=False):
+        self.stop = stop
+        self.seen = None
+
+    def started(self, run):
+        if self.stop:
+            run.stop("not today")
+
+    def ended(self, run):
+        self.seen = (run.ended, run.steps, run.reason.splitlines()[0])
+
+
+def test_an_error_ends_the_run_as_failed():
+    def broken(outputs, labels):
+        raise ValueError("no such metric")
+
+    watch = Watch()
+    with pytest.raises(ValueError, match="no such metric"):
+        fit(network(), metrics=[broken], callbacks=[watch])
+    assert watch.seen == ("failed", 1, "no such metric")
+
+
+def test_a_run_stopped_before_the_first_step_takes_none():
+    model, watch = network(), Watch(stop=True)
+    before = model.layers[0].weight.numpy().copy()
+    run = fit(model, callbacks=[watch])
+    assert watch.seen == ("stopped", 0, "not today")
+    assert not run.history
+    np.testing.assert_array_equal(model.layers[0].weight.numpy(), before)

@@ -1,3 +1,4 @@
+import json
 import os
 import zipfile
 
@@ -126,3 +127,46 @@ def test_metadata_must_be_json(tmp_path):
     with pytest.raises(TypeError):
         train.save(network(), tmp_path / "model.npz", {"key": object()})
     assert not list(tmp_path.iterdir())
+
+
+def test_no_single_wrong_byte_gives_another_error(tmp_path):
+    path = train.save(nn.Linear(1, 1, key=cr.random.key(0)), tmp_path / "model.npz", {"a": 1})
+    whole = path.read_bytes()
+    original = nn.Linear(1, 1, key=cr.random.key(0))
+    refused = 0
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= (0x01, 0x10, 0xFF)[place % 3]
+        path.write_bytes(damaged)
+        model = nn.Linear(1, 1, key=cr.random.key(1))
+        try:
+            train.load(path, model)
+        except train.SavedModelError:
+            refused += 1
+            assert same(model, nn.Linear(1, 1, key=cr.random.key(1)))
+        else:  # it was a date, or something else that says nothing about the arrays
+            assert same(model, original)
+    assert refused > len(whole) // 2
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        [1, 2],
+        "text",
+        {"format": "chainrule-model", "version": 1},
+        {"format": "chainrule-model", "version": 1, "architecture": "", "metadata": [1]},
+        {"format": "chainrule-model", "version": 2, "architecture": "", "metadata": {}},
+    ],
+)
+def test_a_wrong_description_is_refused(tmp_path, description):
+    text = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
+    np.savez(tmp_path / "m.npz", __description__=text, weight=np.ones((1, 1)))
+    for read in (train.read_metadata, lambda path: train.load(path, network())):
+        with pytest.raises(train.SavedModelError):
+            read(tmp_path / "m.npz")
+
+
+def test_a_folder_is_no_damaged_file(tmp_path):
+    with pytest.raises(OSError, match="directory"):
+        train.load(tmp_path, network())

@@ -116,7 +116,8 @@ def _one_thread() -> AbstractContextManager[Any]:
     """One thread for matrix products, where threadpoolctl (it comes with scikit-learn) is there.
 
     The matrices are small: several threads would mostly wait for each other, ten times as long on
-    a busy machine.
+    a busy machine. `make demo` asks for one by the environment (OPENBLAS_NUM_THREADS and its like),
+    which NumPy reads when it is imported; for a process that is running there is threadpoolctl.
     """
     try:
         from threadpoolctl import threadpool_limits

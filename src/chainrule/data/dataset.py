@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule import random
 from chainrule.core.errors import DomainError, DTypeError, ShapeError
-from chainrule.tensor import Tensor, tensor
+from chainrule.tensor import Tensor, tensor, to_numpy
 
 __all__ = ["Dataset", "as_dataset", "batches"]
 
@@ -20,12 +20,13 @@ class Dataset:
     """Inputs and targets, one example a row.
 
     Args:
-        inputs: n examples, shape (n, …).
-        targets: what is to be predicted for each, shape (n, …).
+        inputs: n examples, shape (n, …): an array, or a tensor or nested lists, which become one.
+        targets: what is to be predicted for each, shape (n, …), likewise.
         name: a word for messages.
 
     Raises:
-        ShapeError: if the lengths differ or there is no example.
+        ShapeError: if the lengths differ, there is no example, or a list is ragged.
+        DTypeError: if a list holds what is no number.
         DomainError: if a value is NaN or infinite.
 
     >>> import numpy as np
@@ -39,7 +40,11 @@ class Dataset:
     name: str = "data"
 
     def __post_init__(self) -> None:
-        for what, values in (("inputs", self.inputs), ("targets", self.targets)):
+        for what in ("inputs", "targets"):
+            values = getattr(self, what)
+            if not isinstance(values, np.ndarray):
+                values = to_numpy(values)
+                object.__setattr__(self, what, values)
             if values.ndim == 0:
                 raise ShapeError(
                     f"{self.name}: {what} hold one number; expected one row an example"
@@ -122,7 +127,7 @@ def as_dataset(data: Any, name: str = "data") -> Dataset:
             f"{name}: expected a data.Dataset or a pair (inputs, targets), got a "
             f"{type(data).__name__}"
         )
-    inputs, targets = (np.asarray(values) for values in data)
+    inputs, targets = data
     return Dataset(inputs, targets, name)
 
 

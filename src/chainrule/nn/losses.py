@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from chainrule import functions
 from chainrule.core.errors import DomainError, DTypeError, ShapeError
-from chainrule.tensor import Tensor, tensor
+from chainrule.tensor import ArrayLike, Tensor, tensor
 
 __all__ = ["Reduction", "bce_with_logits", "cross_entropy", "mse"]
 
@@ -14,7 +14,7 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def cross_entropy(
-    logits: Tensor, labels: Any, reduction: Reduction = "mean", label_smoothing: float = 0.0
+    logits: ArrayLike, labels: Any, reduction: Reduction = "mean", label_smoothing: float = 0.0
 ) -> Tensor:
     """−log softmax(logits)[label], the negative log-likelihood of the right class, in nats.
 
@@ -39,6 +39,7 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise DomainError(f"cross_entropy: label_smoothing is 0 to 1, not {label_smoothing}")
+    logits = _tensor(logits)
     target = _labels(logits, labels)
     log_p = functions.log_softmax(logits, axis=-1)
     picked = functions.take_along_axis(log_p, functions.expand_dims(target, axis=-1), axis=-1)
@@ -70,7 +71,7 @@ def _labels(logits: Tensor, labels: Any) -> Tensor:
     return target
 
 
-def bce_with_logits(logits: Tensor, targets: Any, reduction: Reduction = "mean") -> Tensor:
+def bce_with_logits(logits: ArrayLike, targets: Any, reduction: Reduction = "mean") -> Tensor:
     """Binary cross-entropy of σ(logits): −y log σ(z) − (1−y) log(1−σ(z)).
 
     Computed as y·softplus(−z) + (1−y)·softplus(z), exact for any z. The gradient is σ(z) − y.
@@ -87,12 +88,12 @@ def bce_with_logits(logits: Tensor, targets: Any, reduction: Reduction = "mean")
     >>> cr.nn.bce_with_logits(cr.tensor([1000.0, -1000.0]), [1, 1], reduction="none")
     tensor([   0., 1000.])
     """
-    y = _matching("bce_with_logits", logits, targets)
-    loss = y * functions.softplus(-logits) + (1 - y) * functions.softplus(logits)
+    z, y = _matching("bce_with_logits", logits, targets)
+    loss = y * functions.softplus(-z) + (1 - y) * functions.softplus(z)
     return _reduce(loss, reduction)
 
 
-def mse(predictions: Tensor, targets: Any, reduction: Reduction = "mean") -> Tensor:
+def mse(predictions: ArrayLike, targets: Any, reduction: Reduction = "mean") -> Tensor:
     """Squared error (prediction − target)².
 
     Args:
@@ -107,22 +108,29 @@ def mse(predictions: Tensor, targets: Any, reduction: Reduction = "mean") -> Ten
     >>> cr.nn.mse(cr.tensor([1.0, 2.0]), [1.0, 4.0])
     tensor(2.)
     """
-    return _reduce((predictions - _matching("mse", predictions, targets)) ** 2, reduction)
+    outputs, y = _matching("mse", predictions, targets)
+    return _reduce((outputs - y) ** 2, reduction)
 
 
 def _tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else tensor(value)
 
 
-def _matching(name: str, outputs: Tensor, targets: Any) -> Tensor:
-    """The targets as a tensor of the outputs' dtype and, as is checked, of their shape."""
+def _matching(name: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
+    """Both as tensors of one shape, as is checked, and of the floating-point dtype of the outputs.
+
+    Outputs that are integers become float64: in their own dtype targets would lose their fraction.
+    """
+    outputs = _tensor(outputs)
+    if outputs.dtype.kind != "f":
+        outputs = functions.astype(outputs, "float64")
     y = functions.astype(_tensor(targets), outputs.dtype)
     if y.shape != outputs.shape:
         raise ShapeError(
             f"{name}: outputs have shape {outputs.shape}, targets {y.shape}; they must be equal "
             "(reshape one of them)"
         )
-    return y
+    return outputs, y
 
 
 def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:

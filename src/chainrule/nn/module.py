@@ -18,8 +18,8 @@ from typing import Any, Self, dataclass_transform
 import numpy as np
 
 from chainrule.core import tree
-from chainrule.core.errors import TreeError
-from chainrule.tensor import Tensor, tensor
+from chainrule.core.errors import ChainRuleError, TreeError
+from chainrule.tensor import Tensor, tensor, to_numpy
 
 __all__ = ["Module", "observe"]
 
@@ -81,24 +81,46 @@ class Module:
         """Every tensor by its path, parameters and buffers."""
         return dict(tree.paths(self))
 
+    def buffers(self) -> dict[str, Tensor]:
+        """The tensors of `state_dict` that are not to be trained, such as running statistics.
+
+        >>> import chainrule as cr
+        >>> class Scaled(cr.nn.Module):
+        ...     factor: cr.Tensor
+        >>> Scaled(cr.tensor(2.0)).buffers()
+        {'factor': tensor(2.)}
+        """
+        return {path: leaf for path, leaf in tree.paths(self) if not leaf.requires_grad}
+
     def load_state_dict(self, state: Mapping[str, Any]) -> Self:
         """Give the tensors the values in ``state``; nothing changes if anything does not fit.
 
         Args:
-            state: an array or tensor for each path of `state_dict`, of the same shape.
+            state: an array or tensor for each path of `state_dict`, of the same shape. Values are
+                cast to the dtype of the model within one kind: float64 to float32, integers to
+                floating point, but not back.
 
         Raises:
-            TreeError: if paths are missing or unknown, or a shape differs; all are listed.
+            TreeError: if paths are missing or unknown, a shape differs, or values are no numbers
+                of the right kind; all are listed.
         """
         own = self.state_dict()
-        new = {path: np.asarray(value) for path, value in state.items()}
-        differences = [f"{path}: missing, expected {own[path].shape}" for path in own.keys() - new]
-        differences += [f"{path}: not in the model" for path in new.keys() - own]
-        differences += [
-            f"{path}: shape {new[path].shape}, expected {own[path].shape}"
-            for path in own.keys() & new
-            if new[path].shape != own[path].shape
+        new: dict[str, np.ndarray] = {}
+        differences = [
+            f"{path}: missing, expected {own[path].shape}" for path in own.keys() - state.keys()
         ]
+        differences += [f"{path}: not in the model" for path in state.keys() - own.keys()]
+        for path in own.keys() & state.keys():
+            try:
+                value = new[path] = to_numpy(state[path])
+            except ChainRuleError as error:  # strings, complex numbers, ragged lists
+                differences.append(f"{path}: {str(error).splitlines()[0]}")
+                continue
+            shape, dtype = own[path].shape, own[path].dtype
+            if value.shape != shape:
+                differences.append(f"{path}: shape {value.shape}, expected {shape}")
+            elif not np.can_cast(value.dtype, dtype, "same_kind"):
+                differences.append(f"{path}: {value.dtype} values, expected {dtype}")
         if differences:
             listed = "\n  ".join(sorted(differences))
             raise TreeError(f"the values do not fit this model:\n  {listed}")
@@ -250,6 +272,16 @@ def _put_together(cls: type[Module], skeleton: Any, children: list[Any]) -> Modu
     module = object.__new__(cls)
     vars(module).update(_fill(skeleton, iter(children)))
     return module
+
+
+def static_parts(module: Module) -> dict[str, Any]:
+    """Every attribute of a module and of those inside by path, with its tensors and modules blanked
+    out: what a change of the structure can be told by."""
+    return {
+        f"{path}.{name}".lstrip("."): _skeleton(value, name, [])
+        for path, inner in module.modules()
+        for name, value in vars(inner).items()
+    }
 
 
 def _holds(value: Any) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from chainrule import functions
 from chainrule.core.errors import GradientError
 from chainrule.nn.module import Module
 from chainrule.optim.transform import Optimizer, apply_updates
+from chainrule.tensor import Tensor
 
 __all__ = ["BoundOptimizer"]
 
@@ -18,17 +20,22 @@ class BoundOptimizer:
         optimizer: the pure pair behind it.
         model: whose parameters it trains.
         state: the state of the pair, a pytree of tensors.
+
+    Trained are the parameters that the model has when it is bound. One that is frozen later, by
+    ``.requires_grad_(False)``, keeps its value until it requires a gradient again.
     """
 
     def __init__(self, optimizer: Optimizer, model: Module) -> None:
-        if not model.parameters():
+        parameters = model.parameters()
+        if not parameters:
             raise GradientError(
                 f"{type(model).__name__} has no parameter to train: no tensor with "
                 "requires_grad=True"
             )
         self.optimizer = optimizer
         self.model = model
-        self.state: Any = optimizer.init(_constants(model))
+        self._paths = tuple(parameters)
+        self.state: Any = optimizer.init(_constants(parameters))
 
     def zero_grad(self) -> None:
         """Forget the gradients accumulated so far."""
@@ -38,31 +45,46 @@ class BoundOptimizer:
     def step(self) -> None:
         """Give every parameter its next value, from the gradients of `Tensor.backward`.
 
-        Graphs recorded earlier keep the old values.
+        Graphs recorded earlier keep the old values, and gradients stay until `zero_grad`.
 
         Raises:
-            GradientError: if a parameter has no gradient; it is named.
+            GradientError: if a parameter has no gradient, or the model has got or lost one since it
+                was bound; it is named.
         """
-        parameters = self.model.parameters()
-        missing = [path for path, parameter in parameters.items() if parameter.grad is None]
-        if len(missing) == len(parameters):
+        trained = self.model.parameters()
+        parameters = self._bound(trained)
+        missing = [path for path, parameter in trained.items() if parameter.grad is None]
+        if len(missing) == len(trained):
             raise GradientError("step() before loss.backward(): no parameter has a gradient")
         if missing:
             raise GradientError(
                 f"the loss does not depend on {', '.join(missing)}. Leave such parameters out of "
                 "training with .requires_grad_(False)."
             )
-        gradients = {path: parameter.grad for path, parameter in parameters.items()}
-        constants = _constants(self.model)
+        gradients = {
+            path: trained[path].grad if path in trained else functions.zeros_like(parameter)
+            for path, parameter in parameters.items()
+        }
+        constants = _constants(parameters)
         updates, self.state = self.optimizer.update(gradients, self.state, constants)
-        for path, value in apply_updates(constants, updates).items():
-            gradient = parameters[path].grad
-            parameters[path].assign_(value)
-            parameters[path].grad = gradient  # stays to be looked at, until zero_grad()
+        new = apply_updates(constants, updates)
+        for path, parameter in trained.items():  # not the frozen: weight decay would move them
+            parameter.assign_(new[path])
+
+    def _bound(self, trained: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The parameters that were bound, also those frozen since then."""
+        own = self.model.state_dict()
+        changed = [*(trained.keys() - set(self._paths)), *(set(self._paths) - own.keys())]
+        if changed:
+            raise GradientError(
+                f"{', '.join(sorted(changed))} became a parameter of the model, or left it, after "
+                "the optimizer was bound; bind it again"
+            )
+        return {path: own[path] for path in self._paths}
 
     def __repr__(self) -> str:
         return f"{self.optimizer!r}.bind({type(self.model).__name__})"
 
 
-def _constants(model: Module) -> dict[str, Any]:
-    return {path: parameter.detach() for path, parameter in model.parameters().items()}
+def _constants(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {path: parameter.detach() for path, parameter in parameters.items()}

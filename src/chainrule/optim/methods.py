@@ -1,18 +1,26 @@
 """Optimizers and the pieces that they are chained from.
 
 Every piece works leaf by leaf, in the dtype of the leaf; factors such as a learning rate and bias
-corrections are computed in float64 first.
+corrections are computed in float64 first, and what is accumulated for a float16 leaf in float32.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from chainrule import functions
 from chainrule.core.errors import DomainError
-from chainrule.optim.transform import Optimizer, chain, global_norm, map_leaves, stateless
+from chainrule.optim.transform import (
+    Optimizer,
+    chain,
+    global_norm,
+    map_leaves,
+    stateless,
+    widened,
+)
 from chainrule.tensor import Tensor, tensor
 
 __all__ = [
@@ -65,7 +73,11 @@ def sgd(
         pieces.append(_momentum(momentum, nesterov))
     pieces.append(scale_by_learning_rate(learning_rate))
     name = _name(
-        "sgd", learning_rate, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay
+        sgd,
+        _number(learning_rate),
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
     )
     return dataclasses.replace(chain(*pieces), name=name)
 
@@ -96,9 +108,8 @@ def adam(
     pieces = [scale_by_adam(b1, b2, eps), scale_by_learning_rate(learning_rate)]
     if _checked("adam", "weight_decay", weight_decay):
         pieces.insert(0, add_decayed_weights(weight_decay))
-    return dataclasses.replace(
-        chain(*pieces), name=_name("adam", learning_rate, weight_weight_decay=weight_decay)
-    )
+    name = _name(adam, _number(learning_rate), b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
+    return dataclasses.replace(chain(*pieces), name=name)
 
 
 def adamw(
@@ -120,14 +131,13 @@ def adamw(
     >>> optim.adamw(3e-4)
     adamw(0.0003)
     """
-    return dataclasses.replace(
-        chain(
-            scale_by_adam(b1, b2, eps),
-            add_decayed_weights(weight_decay),
-            scale_by_learning_rate(learning_rate),
-        ),
-        name=_name("adamw", learning_rate),
+    chained = chain(
+        scale_by_adam(b1, b2, eps),
+        add_decayed_weights(weight_decay),
+        scale_by_learning_rate(learning_rate),
     )
+    name = _name(adamw, _number(learning_rate), b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
+    return dataclasses.replace(chained, name=name)
 
 
 # -- pieces ----------------------------------------------------------------------------------------
@@ -147,15 +157,18 @@ def momentum(decay: float, nesterov: bool = False) -> Optimizer:
         DomainError: if μ is not at least 0 and below 1.
     """
     _rate("momentum", "decay", decay)
-    name = f"momentum({decay}{', nesterov=True' if nesterov else ''})"
+    name = _name(momentum, f"{decay}", nesterov=nesterov)
 
     def init(params: Any) -> MomentumState:
-        return MomentumState(map_leaves(name, functions.zeros_like, params))
+        return MomentumState(map_leaves(name, _zeros, params))
 
     def update(grads: Any, state: MomentumState, params: Any) -> tuple[Any, MomentumState]:
         m = map_leaves(name, lambda m, g: decay * m + g, state.momentum, grads)
-        updates = map_leaves(name, lambda g, m: g + decay * m, grads, m) if nesterov else m
-        return updates, MomentumState(m)
+
+        def step(g: Tensor, m: Tensor) -> Tensor:
+            return functions.astype(g + decay * m if nesterov else m, g.dtype)
+
+        return map_leaves(name, step, grads, m), MomentumState(m)
 
     return Optimizer(name, init, update)
 
@@ -186,23 +199,22 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Opti
     _checked("adam", "eps", eps)
 
     def init(params: Any) -> AdamState:
-        zeros = map_leaves("adam", functions.zeros_like, params)
+        zeros = map_leaves("adam", _zeros, params)
         return AdamState(tensor(0), zeros, zeros)
 
     def update(grads: Any, state: AdamState, params: Any) -> tuple[Any, AdamState]:
         count = state.count + 1
         m = map_leaves("adam", lambda m, g: b1 * m + (1 - b1) * g, state.first, grads)
-        v = map_leaves("adam", lambda v, g: b2 * v + (1 - b2) * (g * g), state.second, grads)
+        v = map_leaves("adam", lambda v, g: b2 * v + (1 - b2) * _square(g), state.second, grads)
         first, second = 1 - b1**count, (1 - b2**count) ** 0.5
 
-        def direction(m: Tensor, v: Tensor) -> Tensor:
+        def direction(m: Tensor, v: Tensor, g: Tensor) -> Tensor:
             root = functions.sqrt(v) / _factor(second, v)
-            step: Tensor = m / _factor(first, m) / (root + eps)
-            return step
+            return functions.astype(m / _factor(first, m) / (root + eps), g.dtype)
 
-        return map_leaves("adam", direction, m, v), AdamState(count, m, v)
+        return map_leaves("adam", direction, m, v, grads), AdamState(count, m, v)
 
-    return Optimizer("scale_by_adam()", init, update)
+    return Optimizer(_name(scale_by_adam, b1=b1, b2=b2, eps=eps), init, update)
 
 
 def add_decayed_weights(weight_decay: float) -> Optimizer:
@@ -280,6 +292,16 @@ def scale_by_learning_rate(learning_rate: LearningRate) -> Optimizer:
 # -- helpers ---------------------------------------------------------------------------------------
 
 
+def _zeros(leaf: Tensor) -> Tensor:
+    """Where something of ``leaf`` is to be accumulated."""
+    return functions.zeros_like(widened(leaf))
+
+
+def _square(g: Tensor) -> Tensor:
+    wide = widened(g)
+    return wide * wide
+
+
 def _factor(value: Any, leaf: Tensor) -> Any:
     """A number, or a scalar tensor in the dtype of ``leaf`` so that it does not widen it."""
     if not isinstance(value, Tensor):
@@ -302,7 +324,8 @@ def _number(rate: LearningRate) -> str:
     return getattr(rate, "__name__", "schedule") if callable(rate) else f"{rate}"
 
 
-def _name(optimizer: str, learning_rate: LearningRate, **options: Any) -> str:
-    """The call that makes the optimizer, without the options that are off."""
-    given = [f"{name}={value}" for name, value in options.items() if value]
-    return f"{optimizer}({', '.join([_number(learning_rate), *given])})"
+def _name(make: Callable[..., Optimizer], *first: str, **options: Any) -> str:
+    """The call of ``make`` that gives the optimizer, without the options left at their default."""
+    usual = inspect.signature(make).parameters
+    given = [f"{name}={value}" for name, value in options.items() if value != usual[name].default]
+    return f"{make.__name__}({', '.join([*first, *given])})"

@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chainrule import functions
 from chainrule.core.errors import DomainError, ShapeError, TreeError
 from chainrule.core.tree import flatten, map_tree
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
     from chainrule.nn.module import Module
     from chainrule.optim.bound import BoundOptimizer
 
-__all__ = ["Optimizer", "apply_updates", "chain", "global_norm", "map_leaves", "stateless"]
+__all__ = [
+    "Optimizer",
+    "apply_updates",
+    "chain",
+    "global_norm",
+    "map_leaves",
+    "stateless",
+    "widened",
+]
 
 Init = Callable[[Any], Any]
 Update = Callable[[Any, Any, Any], tuple[Any, Any]]
@@ -126,8 +136,16 @@ def map_leaves(name: str, function: Callable[..., Any], tree: Any, *rest: Any) -
         ) from None
 
 
+def widened(leaf: Tensor) -> Tensor:
+    """A float16 tensor in float32, any other as it is.
+
+    float16 is for storage: squares of gradients leave its range, from 6e-8 to 65504, at once.
+    """
+    return functions.astype(leaf, "float32") if leaf.dtype == np.float16 else leaf
+
+
 def global_norm(tree: Any) -> Tensor:
-    """√Σ x² over all elements of all leaves.
+    """√Σ x² over all elements of all leaves, in float32 at least.
 
     Raises:
         DomainError: if there is no leaf.
@@ -136,7 +154,7 @@ def global_norm(tree: Any) -> Tensor:
     >>> cr.optim.global_norm({"w": cr.tensor([3.0]), "b": cr.tensor([[4.0]])})
     tensor(5.)
     """
-    leaves, _ = flatten(tree)
+    leaves = [widened(leaf) for leaf in flatten(tree)[0]]
     if not leaves:
         raise DomainError("global_norm of nothing: the pytree has no tensor")
     return functions.sqrt(sum((leaf * leaf).sum() for leaf in leaves))

@@ -42,9 +42,9 @@ class Run:
         seconds: time from start to end.
         gradients: the gradient of the last step, by parameter path.
         state: the state of the optimizer after the last step.
-        ended: "running", "finished" (all epochs done), "stopped" (by a callback) or "interrupted"
-            (from the keyboard).
-        reason: why a callback stopped the run, else empty.
+        ended: "running", "finished" (all epochs done), "stopped" (by a callback), "interrupted"
+            (from the keyboard) or "failed" (by an error, which goes on to the caller).
+        reason: why a callback stopped the run, or the message of the error, else empty.
     """
 
     model: Module
@@ -55,11 +55,11 @@ class Run:
     seconds: float = 0.0
     gradients: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False)
     state: Any = dataclasses.field(default=None, repr=False)
-    ended: Literal["running", "finished", "stopped", "interrupted"] = "running"
+    ended: Literal["running", "finished", "stopped", "interrupted", "failed"] = "running"
     reason: str = ""
 
     def stop(self, reason: str) -> None:
-        """End the run after the current step; for callbacks."""
+        """End the run after the current step, or before the first one; for callbacks."""
         self.ended = "stopped"
         self.reason = reason
 

@@ -6,6 +6,7 @@ description; the archive keeps a checksum of each.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
@@ -122,26 +123,45 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile) or _DESCRIPTION not in archive:
-            raise SavedModelError(f"{path} is no model saved by chainrule")
-        with archive:
-            arrays = {name: archive[name] for name in archive.files}
-        description = json.loads(arrays.pop(_DESCRIPTION).tobytes())
-    except SavedModelError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
+    with open(path, "rb") as file:  # what fails here is no fault of the content
+        try:
+            arrays = _arrays(file)
+            description = json.loads(arrays.pop(_DESCRIPTION).tobytes())
+        except _DAMAGE as error:
+            raise SavedModelError(
+                f"{path} is damaged or no saved model ({error}); use an earlier copy"
+            ) from None
+    if not isinstance(description, dict):
         raise SavedModelError(
-            f"{path} is damaged or no saved model ({error}); use an earlier copy"
-        ) from None
+            f"{path} is no model saved by chainrule: its description is no object"
+        )
     if description.get("format") != FORMAT or description.get("version") != VERSION:
         raise SavedModelError(
             f"{path} has format {description.get('format')!r}, version "
             f"{description.get('version')!r}; this is chainrule {__version__}, which reads "
             f"{FORMAT!r}, version {VERSION}"
         )
+    for name, kind in (("architecture", str), ("metadata", dict)):
+        if not isinstance(description.get(name), kind):
+            raise SavedModelError(f"{path} is damaged: its description has no {name}")
     return arrays, description
+
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, LookupError, RuntimeError)
+"""What reading a damaged archive raises; RuntimeError for one that now says it is encrypted, and
+as NotImplementedError for one that says it needs a later version or another compression."""
+
+
+def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
+    """The arrays in an archive by name; each is read whole, so that its checksum is compared,
+    before it is made sense of."""
+    with zipfile.ZipFile(file) as archive:
+        return {
+            member.removesuffix(".npy"): np.lib.format.read_array(
+                io.BytesIO(archive.read(member)), allow_pickle=False
+            )
+            for member in archive.namelist()
+        }
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> Path:
