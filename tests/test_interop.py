@@ -125,3 +125,44 @@ def test_dlpack_with_pytorch() -> None:
         cr.from_dlpack(torch.ones(2, requires_grad=True))
     with pytest.raises(cr.DTypeError, match="does not export"):
         cr.from_dlpack(torch.ones(2, dtype=torch.bfloat16))
+
+
+def test_arguments_of_numpy_are_translated() -> None:
+    w = cr.tensor([1.0, 4.0, 9.0, 2.0], requires_grad=True)
+    x = w.numpy()
+    for f in (
+        lambda a: np.std(a, ddof=1), lambda a: np.var(a, None, None, None, 1),
+        lambda a: np.diff(a, 1), lambda a: np.tensordot(a, a, 1), lambda a: np.take(a, [0], 0),
+        lambda a: np.argsort(a, kind="stable"), lambda a: np.clip(a, a_min=2.0, a_max=3.0),
+        lambda a: np.sum(a, 0, None, None), lambda a: np.round(a, 1, None),
+    ):  # fmt: skip
+        found = f(w)
+        assert isinstance(found, cr.Tensor)
+        np.testing.assert_allclose(found, f(x))
+    assert np.std(w, ddof=1).requires_grad
+
+
+def test_arguments_that_only_numpy_takes() -> None:
+    t = cr.tensor([1.0, 4.0, 9.0])
+    w = cr.tensor([1.0, 4.0, 9.0], requires_grad=True)
+    for f, wanted in (
+        (lambda a: np.sum(a, where=np.array([True, False, True])), 10.0),
+        (lambda a: np.max(a, initial=12.0), 12.0),
+    ):
+        assert f(t) == wanted
+        with pytest.raises(cr.GradientError, match=r"numpy's (sum|max) with these arguments"):
+            f(w)
+
+
+def test_a_refused_function_of_numpy_is_named_and_has_written_nothing() -> None:
+    w = cr.tensor([1.0, 2.0], requires_grad=True)
+    out, total = np.zeros(2), np.zeros(())
+    with pytest.raises(cr.GradientError, match="numpy's heaviside "):
+        np.heaviside(w, 0.5)
+    with pytest.raises(cr.GradientError, match=r"numpy's add\.reduce "):
+        np.add.reduce(w)
+    with pytest.raises(cr.GradientError, match="numpy's add "):
+        np.add(w, 1.0, out=out)
+    with pytest.raises(cr.GradientError, match="numpy's sum "):
+        np.sum(w, 0, None, total)
+    assert out.tolist() == [0.0, 0.0] and total == 0.0

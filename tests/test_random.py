@@ -117,3 +117,79 @@ def test_bad_input() -> None:
         cr.random.uniform(KEY, (1,), dtype="int64")
     with pytest.raises(DomainError, match="low"):
         cr.random.randint(KEY, (1,), 3, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("low", "high"), [(9, 12), (5, 7), (-7, -5), (1, np.inf), (-np.inf, -40), (-0.5, np.inf)]
+)
+def test_truncated_normal_far_from_zero(low: float, high: float, dtype: str) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    drawn = cr.random.truncated_normal(KEY, (5000,), low, high, dtype=dtype).numpy()
+    assert drawn.dtype == dtype
+    assert (drawn >= low).all() and (drawn <= high).all()
+    assert len(np.unique(drawn)) > 4000
+    assert stats.kstest(drawn.astype(float), stats.truncnorm(low, high).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("interval", [(1e10, 1e10 + 1), (1e200, np.inf), (-1e-300, 1e-300)])
+def test_truncated_normal_of_extreme_intervals_stays_inside(interval: tuple[float, float]) -> None:
+    with np.errstate(over="ignore"):
+        drawn = cr.random.truncated_normal(KEY, (10,), *interval).numpy()
+    assert np.isfinite(drawn).all()
+    assert (drawn >= interval[0]).all() and (drawn <= interval[1]).all()
+
+
+def test_categorical_of_half_precision_prefers_no_index() -> None:
+    drawn = cr.random.categorical(KEY, cr.zeros(500, dtype="float16"), shape=(20_000,)).numpy()
+    first = np.mean(drawn < 250)
+    assert abs(first - 0.5) < 4 * 0.5 / 20_000**0.5
+
+
+def test_randint_of_every_range() -> None:
+    for dtype in ("int64", "uint64", "int8", "uint8", "int32"):
+        limits = np.iinfo(dtype)
+        low, high = int(limits.min), int(limits.max) + 1
+        drawn = cr.random.randint(KEY, (2000,), low, high, dtype=dtype).numpy()
+        assert drawn.dtype == dtype
+        places = (drawn.astype(float) - low) / (float(high) - low)
+        assert abs(places.mean() - 0.5) < 0.03 and places.min() < 0.01 and places.max() > 0.99
+        assert cr.random.randint(KEY, (), high - 1, high, dtype=dtype).item() == high - 1
+    top = cr.random.randint(KEY, (100,), 2**64 - 3, 2**64, dtype="uint64").numpy()
+    assert {int(n) for n in top} == {2**64 - 3, 2**64 - 2, 2**64 - 1}
+
+
+def test_permutation_of_a_number() -> None:
+    plain = cr.random.permutation(KEY, 5)
+    assert (cr.random.permutation(KEY, np.int64(5)) == plain).all()
+    with pytest.raises(DomainError, match="-3"):
+        cr.random.permutation(KEY, -3)
+
+
+def test_folded_keys_meet_no_other_stream() -> None:
+    words = {
+        "bits": cr.random.bits(KEY, (2,)),
+        "split": cr.random.split(KEY)[0],
+        "0": cr.random.fold_in(KEY, 0),
+        "2 << 56": cr.random.fold_in(KEY, 2 << 56),
+        "3 << 56": cr.random.fold_in(KEY, 3 << 56),
+        "-1": cr.random.fold_in(KEY, -1),
+        "2**64 - 1": cr.random.fold_in(KEY, np.uint64(2**64 - 1)),
+    }
+    assert len({tuple(pair.tolist()) for pair in words.values()}) == len(words)
+
+
+def test_uniform_never_gives_the_upper_bound() -> None:
+    drawn = cr.random.uniform(KEY, (10_000,), 1e6, 1e6 + 1, dtype="float32").numpy()
+    assert drawn.min() == 1e6 and drawn.max() < 1e6 + 1
+    for high in (1.0, -1.0, -2.0, 3.7, -3.7, 1e-3, 1e5):
+        for dtype in ("float32", "float64"):
+            end = np.asarray(high, dtype)
+            below = np.nextafter(end, np.asarray(-np.inf, dtype))
+            drawn = cr.random.uniform(KEY, (50,), below, end, dtype=dtype).numpy()
+            assert (drawn == below).all()
+    assert cr.random.uniform(KEY, (), 2.0, 2.0).item() == 2.0
+    with pytest.raises(DomainError, match="above"):
+        cr.random.uniform(KEY, (), 2.0, 1.0)
+    slopes = cr.grad(lambda low, high: cr.random.uniform(KEY, (), low, high), (0, 1))(1.0, 3.0)
+    assert np.isclose(slopes[0] + slopes[1], 1.0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +38,12 @@ _UFUNCS = {
     "rint": "round",
     "true_divide": "divide",
 }
+
+_NAMES = {"a_max": "max", "a_min": "min", "ddof": "correction"}
+"""Arguments of NumPy's functions that have another name here."""
+
+_IGNORED = ("kind",)
+"""Arguments that choose how to compute, not what: sorting is always stable here."""
 
 
 class Interoperable:
@@ -123,17 +131,26 @@ class Interoperable:
         name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
         function = getattr(fn, name, None) if name else None
         if function is None or kwargs or method != "__call__":
-            return _by_numpy(getattr(ufunc, method), inputs, kwargs)
+            called = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+            return _by_numpy(called, getattr(ufunc, method), inputs, kwargs)
         return function(*inputs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """``np.concatenate([t, t])`` is ``chainrule.concatenate([t, t])``, and so on."""
+        """``np.concatenate([t, t])`` is ``chainrule.concatenate([t, t])``, and so on.
+
+        With arguments that the function here does not take, NumPy computes on the values.
+        """
         if func in (np.shape, np.ndim, np.size) and len(args) == 1:
             return getattr(self, func.__name__)
         home = fn.linalg if func.__module__ == "numpy.linalg" else fn
         function = getattr(home, func.__name__, None)
         if function is None or func.__module__ not in ("numpy", "numpy.linalg"):
-            return _by_numpy(func, args, kwargs)
+            return _by_numpy(func.__name__, func, args, kwargs)
+        if _bound(function, args, kwargs) is None:
+            translated = _translated(func, function, args, kwargs)
+            if translated is None:
+                return _by_numpy(func.__name__, func, args, kwargs)
+            args, kwargs = translated
         return function(*args, **kwargs)
 
     def __dlpack__(
@@ -159,7 +176,44 @@ class Interoperable:
         return self.numpy().__dlpack_device__()
 
 
-def _by_numpy(function: Any, args: Any, kwargs: Any) -> Any:
+@lru_cache(maxsize=512)
+def _signature(function: Any) -> inspect.Signature | None:
+    """The signature, if there is one: not every compiled function of NumPy tells."""
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None
+
+
+def _bound(function: Any, args: Any, kwargs: Any) -> dict[str, Any] | None:
+    """The arguments by their names, or None if the function does not take them."""
+    signature = _signature(function)
+    try:
+        return None if signature is None else signature.bind(*args, **kwargs).arguments
+    except TypeError:
+        return None
+
+
+def _translated(
+    numpys: Any, ours: Any, args: Any, kwargs: Any
+) -> tuple[list[Any], dict[str, Any]] | None:
+    """The arguments of NumPy's function as ours takes them, by name; None if it takes them not."""
+    theirs, signature = _signature(numpys), _signature(ours)
+    given = _bound(numpys, args, kwargs)
+    if theirs is None or signature is None or given is None:
+        return None
+    named = {
+        _NAMES.get(name, name): value
+        for name, value in given.items()
+        if value is not theirs.parameters[name].default and name not in _IGNORED
+    }
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    leading = list(theirs.parameters)[: kinds.count(inspect.Parameter.POSITIONAL_ONLY)]
+    placed = [named.pop(name) for name in leading if name in named]
+    return None if _bound(ours, placed, named) is None else (placed, named)
+
+
+def _by_numpy(name: str, function: Any, args: Any, kwargs: Any) -> Any:
     """A NumPy function without a counterpart here, on the values of tensors.
 
     Raises:
@@ -177,12 +231,23 @@ def _by_numpy(function: Any, args: Any, kwargs: Any) -> Any:
             return tuple(parts) if isinstance(item, tuple) else parts
         return item
 
-    result = function(*plain(tuple(args)), **{key: plain(item) for key, item in kwargs.items()})
-    results = result if isinstance(result, (list, tuple)) else (result,)
-    arrays = [part for part in results if isinstance(part, (np.ndarray, np.generic))]
-    if tracked and any(part.dtype.kind == "f" for part in arrays):
-        raise GradientError(
-            f"numpy's {function.__name__} has no derivative in chainrule, and its argument "
-            "requires one. Call .detach() on it if no derivative is wanted."
-        )
+    given, named = plain(tuple(args)), {key: plain(item) for key, item in kwargs.items()}
+    written = {**named, **(_bound(function, given, named) or {})}.get("out")
+    if tracked and _has_floats(written):
+        raise _lost(name)  # before anything is written there
+    result = function(*given, **named)
+    if tracked and _has_floats(result):
+        raise _lost(name)
     return result
+
+
+def _lost(name: str) -> GradientError:
+    return GradientError(
+        f"numpy's {name} with these arguments has no derivative in chainrule, and an argument "
+        "requires one. Call .detach() on it if no derivative is wanted."
+    )
+
+
+def _has_floats(results: Any) -> bool:
+    parts = results if isinstance(results, (list, tuple)) else (results,)
+    return any(isinstance(p, (np.ndarray, np.generic)) and p.dtype.kind == "f" for p in parts)

@@ -112,9 +112,9 @@ class TensorMethods(Interoperable):
         """The product over ``axis``; see `chainrule.prod`."""
         return fn.prod(self, axis, dtype=dtype, keepdims=keepdims)  # type: ignore[no-any-return]
 
-    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
         """The arithmetic mean over ``axis``; see `chainrule.mean`."""
-        return fn.mean(self, axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return fn.mean(self, axis, dtype=dtype, keepdims=keepdims)  # type: ignore[no-any-return]
 
     def max(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """The largest element; ties share the derivative; see `chainrule.max`."""

@@ -23,8 +23,10 @@ import numpy as np
 from chainrule.core.errors import DomainError, DTypeError, ShapeError
 from chainrule.core.node import Node, array, literal
 from chainrule.core.types import as_dtype
-from chainrule.ops.arithmetic import add, less, maximum, minimum, mul
-from chainrule.ops.exponential import log, log1p
+from chainrule.functions._apply import widened
+from chainrule.ops.arithmetic import add, less, maximum, minimum, mul, where
+from chainrule.ops.choice import abs_
+from chainrule.ops.exponential import exp, log, log1p, sqrt
 from chainrule.ops.index import gather
 from chainrule.ops.random import DRAW, SPLIT, random_bits
 from chainrule.ops.random import fold_in as fold_in_
@@ -32,8 +34,8 @@ from chainrule.ops.reduce import argmax, sum_
 from chainrule.ops.rounding import floor_divide, remainder
 from chainrule.ops.shape import cast, move_axis
 from chainrule.ops.sorting import argsort
-from chainrule.ops.special import erf, erfinv
-from chainrule.tensor import FLOAT, INT, Tensor, as_node, promote, wrap
+from chainrule.ops.special import erfc, erfinv
+from chainrule.tensor import FLOAT, Tensor, as_node, promote, wrap
 
 __all__ = [
     "bernoulli",
@@ -106,7 +108,14 @@ def split(key: Any, num: int = 2) -> Tensor:
 
 
 def fold_in(key: Any, data: Any) -> Tensor:
-    """A new key from a key and an integer (a step, a layer's number); shape (2,)."""
+    """A new key from a key and an integer (a step, a layer's number); shape (2,).
+
+    Every integer of int64 and uint64 gives a key of its own, also apart from those of `split`.
+
+    >>> import chainrule as cr
+    >>> cr.random.fold_in(cr.random.key(0), 3).shape
+    (2,)
+    """
     return wrap(fold_in_(_key(key), as_node(data)))
 
 
@@ -133,6 +142,11 @@ def uniform(
 ) -> Tensor:
     """Uniform on [low, high), differentiable in both bounds.
 
+    Where rounding would give ``high``, the largest number below it is taken.
+
+    Raises:
+        DomainError: if ``low`` is above ``high``.
+
     >>> import chainrule as cr
     >>> x = cr.random.uniform(cr.random.key(0), (1000,))
     >>> bool((x >= 0).all()), bool((x < 1).all())
@@ -141,7 +155,16 @@ def uniform(
     wanted = _float(dtype)
     unit = _unit(key, _shape(shape), wanted)
     lo, hi = as_node(low, wanted), as_node(high, wanted)
-    return wrap(add(lo, mul(hi - lo, unit)))
+    if lo.value is not None and hi.value is not None and np.any(lo.value > hi.value):
+        raise DomainError(f"uniform: low must not be above high; they are {low} and {high}")
+    drawn = add(lo, mul(hi - lo, unit))
+    return wrap(maximum(minimum(drawn, _below(hi)), lo))
+
+
+def _below(x: Node) -> Node:
+    """The largest number below x: 0.7 ε|x| is between half a step and 1½ steps, also at powers of
+    2, where the steps change."""
+    return x - abs_(x) * (0.7 * float(np.finfo(x.dtype).eps))
 
 
 def _open_unit(key: Any, shape: Shape, dtype: np.dtype[Any]) -> Node:
@@ -171,15 +194,62 @@ def normal(
 def truncated_normal(
     key: Any, shape: Shape = (), low: float = -2.0, high: float = 2.0, dtype: Any = "float64"
 ) -> Tensor:
-    """Standard normal restricted to [low, high], by inversion."""
-    if not low < high:
+    """Standard normal restricted to [low, high], by inversion; either end may be infinite.
+
+    It is computed in float64 for every dtype, and far from 0 relative to the tail, so that an
+    interval beyond 8, where the distribution function is 1, has as many different numbers as any.
+
+    Raises:
+        DomainError: unless ``low`` is below ``high``.
+
+    >>> import chainrule as cr
+    >>> x = cr.random.truncated_normal(cr.random.key(0), (1000,), 9.0, 12.0)
+    >>> bool((x >= 9).all()), bool(9.1 < x.mean() < 9.12)
+    (True, True)
+    """
+    wanted, lo, hi = _float(dtype), float(low), float(high)
+    if not lo < hi:
         raise DomainError(f"truncated_normal: low must be below high, not {low} and {high}")
-    wanted = _float(dtype)
-    ends = [erf(literal(end / math.sqrt(2.0), FLOAT)) for end in (low, high)]
-    a, b = (cast(end, dtype=wanted) for end in ends)
-    unit = _open_unit(key, shape, wanted)
-    drawn = erfinv(a + (b - a) * unit) * math.sqrt(2.0)
-    return wrap(minimum(maximum(drawn, low), high))
+    unit = _open_unit(key, shape, FLOAT)
+    if lo >= 1:
+        drawn = _normal_tail(lo, hi, unit)
+    elif hi <= -1:
+        drawn = -_normal_tail(-hi, -lo, unit)
+    else:
+        a, b = (math.erf(end / math.sqrt(2.0)) for end in (lo, hi))
+        last = 1 - 2.0**-53  # erf⁻¹(1) is infinite
+        inside = minimum(maximum(a + (b - a) * unit, -last), last)
+        drawn = erfinv(inside) * math.sqrt(2.0)
+    drawn = minimum(maximum(drawn, lo), hi)
+    return wrap(drawn if wanted == FLOAT else cast(drawn, dtype=wanted))
+
+
+def _normal_tail(a: float, b: float, unit: Node) -> Node:
+    """The normal distribution restricted to [a, b] with a ≥ 1, by inversion.
+
+    With Mills' ratio m(x) = (1 - Φ(x)) / φ(x) and x = √(a² + 2t) the share of the tail beyond a
+    that lies beyond x is e⁻ᵗ m(x) / m(a), which neither underflows nor cancels. Newton's method
+    solves for its logarithm; as d ln m/dx = x - 1/m and dx/dt = 1/x, the slope is -1 / (x m).
+    """
+    start = _mills(literal(a, FLOAT))
+    share = math.exp(-(b - a) * (b + a) / 2) * _mills(literal(b, FLOAT)) / start
+    wanted = -log1p(-(1.0 - share) * unit)  # minus the logarithm of the share beyond x
+    t = wanted
+    for _ in range(4):  # then converged to rounding for a ≥ 1
+        x = a * sqrt(1.0 + 2.0 * t / a / a)
+        m = _mills(x)
+        t = maximum(t - (t - log(m / start) - wanted) * x * m, 0.0)
+    return a * sqrt(1.0 + 2.0 * t / a / a)
+
+
+def _mills(x: Node) -> Node:
+    """Mills' ratio (1 - Φ(x)) / φ(x); from 25 on by its asymptotic series, to 1e-10 of it."""
+    near = minimum(x, 25.0)
+    exact = exp(near * near / 2.0) * erfc(near / math.sqrt(2.0)) * math.sqrt(math.pi / 2)
+    y = 1.0 / maximum(x, 25.0)
+    z = y * y
+    series = y * (1.0 - z * (1.0 - 3.0 * z * (1.0 - 5.0 * z * (1.0 - 7.0 * z))))
+    return where(less(x, 25.0), exact, series)
 
 
 def exponential(key: Any, shape: Shape = (), dtype: Any = "float64") -> Tensor:
@@ -223,12 +293,25 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = Non
     if lead < 0 or wanted[lead:] != rest:
         raise ShapeError(f"categorical: shape {wanted} does not end with {rest}")
     full = wanted[:lead] + node.shape
-    noise = gumbel(key, full, node.dtype).node
-    return wrap(argmax(add(noise, node), axis=lead + at, keepdims=False))
+    scores = widened(node)  # in float16 many noises would tie, and the first index win
+    noise = gumbel(key, full, scores.dtype).node
+    return wrap(argmax(add(noise, scores), axis=lead + at, keepdims=False))
 
 
 def randint(key: Any, shape: Shape, low: int, high: int, dtype: Any = "int64") -> Tensor:
-    """Uniform integers in [low, high)."""
+    """Uniform integers in [low, high), for any range of the dtype up to all 2⁶⁴ numbers.
+
+    A remainder of 64 random bits: no number is preferred by more than (high - low) / 2⁶⁴ of its
+    probability.
+
+    Raises:
+        DomainError: unless ``low`` is below ``high``.
+        DTypeError: if the range does not fit into ``dtype``.
+
+    >>> import chainrule as cr
+    >>> sorted(set(cr.random.randint(cr.random.key(0), (100,), 1, 7).tolist()))
+    [1, 2, 3, 4, 5, 6]
+    """
     lo, hi = operator.index(low), operator.index(high)
     if not lo < hi:
         raise DomainError(f"randint: low must be below high, not {lo} and {hi}")
@@ -239,18 +322,28 @@ def randint(key: Any, shape: Shape, low: int, high: int, dtype: Any = "int64") -
     wide = cast(words, dtype=np.dtype(np.uint64))
     weights = array(np.array([2**32, 1], np.uint64))
     number = sum_(wide * weights, axes=(words.ndim - 1,), keepdims=False)
-    span = remainder(number, array(np.array(hi - lo, np.uint64)))
-    return wrap(cast(cast(span, dtype=INT) + lo, dtype=wanted))
+    if hi - lo < 2**64:
+        number = remainder(number, array(np.array(hi - lo, np.uint64)))
+    # modulo 2⁶⁴, which the cast takes for a signed number where it is one
+    return wrap(cast(add(number, array(np.array(lo % 2**64, np.uint64))), dtype=wanted))
 
 
 def permutation(key: Any, x: Any, axis: int = 0) -> Tensor:
     """``x`` shuffled along ``axis``; an integer n stands for 0 … n-1.
 
+    Raises:
+        DomainError: for a negative integer.
+        ShapeError: if there is no such axis.
+
     >>> import chainrule as cr
     >>> sorted(cr.random.permutation(cr.random.key(0), 5).tolist())
     [0, 1, 2, 3, 4]
     """
-    node = array(np.arange(x)) if isinstance(x, int) else as_node(x)
+    if isinstance(x, (int, np.integer)):
+        if x < 0:
+            raise DomainError(f"permutation: there is none of {x} numbers; n is at least 0")
+        x = np.arange(x)
+    node = as_node(x)
     if not -node.ndim <= axis < node.ndim:
         raise ShapeError(f"permutation: axis {axis} of an array of shape {node.shape}")
     at = axis % node.ndim

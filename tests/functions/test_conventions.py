@@ -232,3 +232,32 @@ def test_public_names_are_listed_and_documented() -> None:
             assert thing.__doc__, name
             ours = thing.__module__.startswith("chainrule.functions.") and name[0] != "_"
             assert not ours or ">>> " in thing.__doc__, f"{name} has no example"
+
+
+def test_rounding_to_tens_and_hundreds() -> None:
+    values = np.array([1234, 1250, 1350, -1250, -1251, 1251, 0, 50, -150])
+    for dtype in ("int16", "int64", "float32", "float64"):
+        for decimals in (-1, -2, -3):
+            given = values.astype(dtype)
+            same(cr.round(given, decimals), np.round(given, decimals), 0.0)
+    same(cr.round(cr.tensor([200, 205, 215], dtype="uint8"), -1), np.uint8([200, 200, 220]), 0.0)
+
+
+def test_integers_of_linspace_are_floored() -> None:
+    same(cr.linspace(-1, 1, 4, dtype=int), np.linspace(-1, 1, 4, dtype=int), 0.0)
+    same(cr.logspace(0, 1, 4, dtype=int), np.logspace(0, 1, 4, dtype=int), 0.0)
+
+
+@pytest.mark.parametrize("axis", [None, 1])
+def test_median_and_quantile_of_nothing_are_nan(axis: int | None) -> None:
+    empty = cr.zeros((2, 0))
+    assert np.isnan(cr.median(empty, axis)).all()
+    assert cr.median(empty, axis).shape == (() if axis is None else (2,))
+    found = cr.quantile(empty, [0.1, 0.5], axis, keepdims=True)
+    assert np.isnan(found).all() and found.shape == (2, *((1, 1) if axis is None else (2, 1)))
+    assert cr.grad(lambda x: cr.median(x))(cr.zeros(0)).shape == (0,)
+
+
+def test_the_method_mean_takes_a_dtype() -> None:
+    found = cr.tensor([1, 2]).mean(dtype="float32")
+    assert found.dtype == cr.float32 and found.item() == 1.5

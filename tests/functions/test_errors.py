@@ -103,3 +103,22 @@ def test_a_traced_mask_is_told_of_where() -> None:
 
     with pytest.raises(cr.TraceError, match=r"cr\.where"):
         cr.trace(masked, np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("f", "advice"),
+    [
+        (lambda a: a + a, r"use \| or \^"),
+        (lambda a: a * a, "use &"),
+        (lambda a: a - a, r"use \^"),
+        (lambda a: -a, "use ~"),
+    ],
+)
+def test_arithmetic_of_booleans_says_what_to_do(f: Callable[[Any], Any], advice: str) -> None:
+    with pytest.raises(cr.DTypeError, match=advice + r", or \.astype"):
+        f(cr.tensor([True, False]))
+
+
+def test_rounding_to_more_than_the_dtype_holds() -> None:
+    with pytest.raises(cr.DomainError, match="1000 does not fit into int8"):
+        cr.round(cr.tensor([5], dtype="int8"), -3)

@@ -137,3 +137,34 @@ def test_where_does_not_hide_a_nan_in_the_branch_not_taken() -> None:
         value, slope = cr.value_and_grad(safe)(0.0)
         assert value.item() == 1.0 and slope.item() == 0.0
     assert "inside" in (cr.where.__doc__ or "")
+
+
+def test_statistics_of_half_precision_overflow_only_if_the_result_does() -> None:
+    half = lambda values: cr.tensor(values, dtype="float16")
+    many = cr.ones(100_000, dtype="float16")
+    with np.errstate(all="raise", under="ignore"):
+        for found, wanted in (
+            (many.mean(), 1.0),
+            (many.var(), 0.0),
+            (half([6e4, 6e4]).mean(), 6e4),
+            (cr.average(half([6e4, 6e4]), weights=[1.0, 2.0]).astype("float16"), 6e4),
+            (cr.average(half([6e4, 6e4]), weights=half([1.0, 2.0])), 6e4),
+            (half([200.0, -200.0]).var(), 4e4),
+            (half([3e4, -3e4]).std(), 3e4),
+            (half([300.0, 300.0]).norm(), 300 * 2**0.5),
+            (cr.norm(half([[300.0, 300.0]]), "fro"), 300 * 2**0.5),
+            (cr.linalg.vector_norm(half([300.0, 400.0])), 500.0),
+        ):
+            assert found.dtype == cr.float16
+            np.testing.assert_allclose(found, wanted, rtol=1e-3)
+        slope = cr.grad(lambda x: x.norm())(half([300.0, 400.0]))
+    assert slope.dtype == cr.float16
+    np.testing.assert_allclose(slope, [0.6, 0.8], rtol=1e-3)
+
+
+def test_hypot_of_an_infinity_is_infinite() -> None:
+    x = cr.tensor([np.inf, np.nan, -np.inf, np.nan, 3.0])
+    y = cr.tensor([np.nan, -np.inf, 1.0, 1.0, 4.0])
+    np.testing.assert_array_equal(cr.hypot(x, y), np.hypot(x.numpy(), y.numpy()))
+    slopes = cr.grad(lambda x: cr.hypot(x, 1.0).sum())(cr.tensor([np.inf, -np.inf, 0.0]))
+    np.testing.assert_array_equal(slopes, [1.0, -1.0, 0.0])

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from chainrule.core.errors import DTypeError, ShapeError, TraceError
 from chainrule.core.node import Node, apply
+from chainrule.core.types import DTYPES
 from chainrule.modes import current as mode
+from chainrule.ops.shape import cast
 from chainrule.tensor import Tensor, as_node, combine, floating, wrap
 
 Axis = int | Sequence[int] | None
@@ -39,6 +43,16 @@ def binary(primitive: Any, x1: Any, x2: Any) -> Tensor:
 def binary_float(primitive: Any, x1: Any, x2: Any) -> Tensor:
     """A floating-point primitive of two arrays; integers become float64."""
     return combine(primitive, x1, x2, to_float=True)
+
+
+def widened(node: Node) -> Node:
+    """float16 as float32: half precision is for storage, its sums and squares soon overflow."""
+    return cast(node, dtype=DTYPES["float32"]) if node.dtype is DTYPES["float16"] else node
+
+
+def narrowed(node: Node, dtype: np.dtype[Any]) -> Node:
+    """The result of what was computed with `widened` nodes, back in ``dtype``."""
+    return node if node.dtype is dtype else cast(node, dtype=dtype)
 
 
 def normalize_axis(name: str, axis: Any, ndim: int) -> int:

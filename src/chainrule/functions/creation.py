@@ -11,6 +11,7 @@ from chainrule.core.node import Node, array
 from chainrule.core.types import array_type, as_dtype
 from chainrule.functions._apply import as_shape
 from chainrule.ops import arithmetic as ar
+from chainrule.ops.rounding import floor
 from chainrule.ops.shape import broadcast_to, cast, reshape
 from chainrule.ops.shape import full as full_node
 from chainrule.tensor import ArrayLike, Tensor, as_node, floating, promote, wrap
@@ -246,6 +247,8 @@ def linspace(
 ) -> Tensor:
     """``num`` evenly spaced numbers from ``start`` to ``stop``; differentiable in both.
 
+    Integer dtypes get the largest integer that is not above each number, as in NumPy.
+
     >>> import chainrule as cr
     >>> cr.linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
@@ -260,7 +263,10 @@ def linspace(
         weights = (np.arange(extent) / pieces).astype(a.dtype)
         column = array(weights.reshape(extent, *(1,) * max(a.ndim, b.ndim)))
         node = a * (1.0 - column) + b * column
-    return wrap(node if dtype is None else cast(node, dtype=as_dtype(dtype)))
+    if dtype is None:
+        return wrap(node)
+    wanted = as_dtype(dtype)
+    return wrap(cast(floor(node) if wanted.kind in "iu" else node, dtype=wanted))
 
 
 def logspace(
@@ -272,7 +278,8 @@ def logspace(
     >>> cr.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    return base ** linspace(start, stop, num, dtype=dtype)
+    found = base ** linspace(start, stop, num)
+    return found if dtype is None else found.astype(dtype)
 
 
 def meshgrid(*arrays: ArrayLike, indexing: str = "xy") -> list[Tensor]:

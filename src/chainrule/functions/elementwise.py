@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from chainrule.core.errors import DomainError
 from chainrule.core.node import Node, literal
 from chainrule.functions._apply import binary, binary_float, unary_any
 from chainrule.ops import arithmetic as ar
 from chainrule.ops import choice, logic, rounding
 from chainrule.ops.exponential import sqrt, stop_gradient
+from chainrule.ops.shape import cast
 from chainrule.ops.trigonometric import atan2
 from chainrule.tensor import ArrayLike, Tensor, as_node, floating, power, promote, wrap
 
@@ -161,16 +165,21 @@ def pow(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 def hypot(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """√(x1² + x2²) without overflow; the slope at the origin is taken as 0.
 
+    If one is infinite so is the result, whatever the other is, even NaN (IEEE 754).
+
     >>> import chainrule as cr
     >>> cr.hypot(3e200, 4e200)
     tensor(5.e+200)
     """
     a, b = (floating(node) for node in promote(x1, x2))
+    first, second = logic.isinf(a), logic.isinf(b)
+    infinite = logic.logical_or(first, second)
+    edge = choice.where(first, choice.abs_(a), choice.abs_(b))  # NaN only where it is not taken
+    a, b = (choice.where(infinite, 0.0, node) for node in (a, b))
     size = stop_gradient(choice.maximum(choice.abs_(a), choice.abs_(b)))
-    usable = logic.logical_and(logic.greater(size, 0.0), logic.isfinite(size))
-    scale = choice.where(usable, size, 1.0)
+    scale = choice.where(logic.greater(size, 0.0), size, 1.0)
     a, b = a / scale, b / scale
-    return wrap(scale * sqrt(a * a + b * b))
+    return wrap(choice.where(infinite, edge, scale * sqrt(a * a + b * b)))
 
 
 def logaddexp(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -315,15 +324,37 @@ def trunc(x: ArrayLike, /) -> Tensor:
 def round(x: ArrayLike, /, decimals: int = 0) -> Tensor:
     """The nearest number with so many decimals; halves go to the even neighbour.
 
+    Negative ``decimals`` round to tens, hundreds and so on, integers exactly.
+
+    Raises:
+        DomainError: if tens, hundreds … do not fit into the integer dtype.
+
     >>> import chainrule as cr
-    >>> cr.round([0.5, 1.5]), cr.round(2.125, 1)
-    (tensor([0., 2.]), tensor(2.1))
+    >>> cr.round([0.5, 1.5]), cr.round(2.125, 1), cr.round(1250, -2)
+    (tensor([0., 2.]), tensor(2.1), tensor(1200))
     """
     node = as_node(x)
-    if decimals == 0 or not node.type.is_float:
+    if decimals == 0 or node.dtype.kind == "b" or (decimals > 0 and not node.type.is_float):
         return _rounded(rounding.round_, x)
+    if not node.type.is_float:
+        return wrap(_round_integers(node, 10**-decimals))
+    if decimals < 0:
+        unit = 10.0**-decimals
+        return wrap(rounding.round_(node / unit) * unit)
     scale = 10.0**decimals
     return wrap(rounding.round_(node * scale) / scale)
+
+
+def _round_integers(x: Node, unit: int) -> Node:
+    """The nearest multiple of ``unit``, of two equally near ones the even one."""
+    if unit > np.iinfo(x.dtype).max:
+        raise DomainError(f"round: {unit} does not fit into {x.dtype.name}; cast with .astype")
+    below = rounding.floor_divide(x, unit)
+    rest = rounding.remainder(x, unit)
+    missing = unit - rest  # compared with the rest, since twice the rest may overflow
+    odd = logic.not_equal(rounding.remainder(below, 2), 0)
+    upward = choice.where(odd, ar.less_equal(missing, rest), ar.less(missing, rest))
+    return (below + cast(upward, dtype=x.dtype)) * unit
 
 
 def nan_to_num(x: ArrayLike, /, nan: float = 0.0) -> Tensor:

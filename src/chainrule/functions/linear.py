@@ -9,7 +9,14 @@ import numpy as np
 
 from chainrule.core.errors import DomainError, ShapeError
 from chainrule.core.node import Node
-from chainrule.functions._apply import Axis, Shape, normalize_axes, normalize_axis
+from chainrule.functions._apply import (
+    Axis,
+    Shape,
+    narrowed,
+    normalize_axes,
+    normalize_axis,
+    widened,
+)
 from chainrule.ops import contract, shape
 from chainrule.ops import einsum as summation
 from chainrule.ops.arithmetic import pow_
@@ -258,10 +265,15 @@ def norm(
     pair: Shape = axes
     if isinstance(axis, Sequence):  # the order tells rows from columns
         pair = tuple(normalize_axis("norm", a, node.ndim) for a in axis)
-    return wrap(_matrix_norm(node, ord, pair, keepdims))
+    return wrap(narrowed(_matrix_norm(widened(node), ord, pair, keepdims), node.dtype))
 
 
 def vector_norm_node(x: Node, p: float | str, axes: Shape, keepdims: bool) -> Node:
+    """The p-norm along ``axes``, in the dtype of ``x``; float16 is computed in float32."""
+    return narrowed(_vector_norm(widened(x), p, axes, keepdims), x.dtype)
+
+
+def _vector_norm(x: Node, p: float | str, axes: Shape, keepdims: bool) -> Node:
     if isinstance(p, str):
         raise DomainError(f"norm: ord={p!r} is a norm of matrices; give two axes")
     if p == 2:
@@ -282,7 +294,7 @@ def vector_norm_node(x: Node, p: float | str, axes: Shape, keepdims: bool) -> No
 def _matrix_norm(x: Node, kind: float | str, pair: Shape, keepdims: bool) -> Node:
     rows, columns = pair
     if kind == "fro":
-        return vector_norm_node(x, 2, tuple(sorted(pair)), keepdims)
+        return _vector_norm(x, 2, tuple(sorted(pair)), keepdims)
     if kind in (1, -1, np.inf, -np.inf):
         summed, chosen = (rows, columns) if kind in (1, -1) else (columns, rows)
         sums = sum_(abs_(x), axes=(summed,), keepdims=True)

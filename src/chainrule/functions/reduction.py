@@ -9,7 +9,14 @@ import numpy as np
 from chainrule.core.errors import DomainError, ShapeError
 from chainrule.core.node import Node, array, literal
 from chainrule.core.types import DTYPES, as_dtype
-from chainrule.functions._apply import Axis, Shape, normalize_axes, normalize_axis
+from chainrule.functions._apply import (
+    Axis,
+    Shape,
+    narrowed,
+    normalize_axes,
+    normalize_axis,
+    widened,
+)
 from chainrule.functions.joining import concat
 from chainrule.functions.logic import truth
 from chainrule.ops import cumulative, logic
@@ -19,7 +26,7 @@ from chainrule.ops.choice import where
 from chainrule.ops.exponential import sqrt
 from chainrule.ops.index import gather
 from chainrule.ops.sorting import sort_
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, wrap
+from chainrule.tensor import ArrayLike, Tensor, as_node, floating, promote, wrap
 
 __all__ = [
     "all",
@@ -175,12 +182,16 @@ def mean(
 ) -> Tensor:
     """The arithmetic mean over ``axis``; NaN if there is nothing.
 
+    float16 is summed in float32, here and in the other statistics, so that only a result that is
+    itself too large overflows.
+
     >>> import chainrule as cr
     >>> cr.mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
     tensor([1.5, 3.5])
     """
     node = floating(as_node(x, None if dtype is None else as_dtype(dtype)))
-    return wrap(_mean(node, normalize_axes("mean", axis, node.ndim), keepdims))
+    found = _mean(widened(node), normalize_axes("mean", axis, node.ndim), keepdims)
+    return wrap(narrowed(found, node.dtype))
 
 
 def average(
@@ -196,14 +207,14 @@ def average(
     """
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
-    values = wrap(floating(as_node(x)))
-    w = wrap(sh.broadcast_to(floating(as_node(weights)), values.shape))
-    total = sum(w, axis, keepdims=keepdims)
-    return sum(values * w, axis, keepdims=keepdims) / total
+    values, w = (floating(node) for node in promote(x, weights))
+    dtype, axes = values.dtype, normalize_axes("average", axis, values.ndim)
+    values, w = widened(values), sh.broadcast_to(widened(w), values.shape)
+    total = ops.sum_(values * w, axes=axes, keepdims=keepdims)
+    return wrap(narrowed(total / ops.sum_(w, axes=axes, keepdims=keepdims), dtype))
 
 
-def _var(name: str, x: ArrayLike, axis: Axis, correction: float, keepdims: bool) -> Node:
-    node = floating(as_node(x))
+def _var(name: str, node: Node, axis: Axis, correction: float, keepdims: bool) -> Node:
     axes = normalize_axes(name, axis, node.ndim)
     deviation = node - _mean(node, axes, True)
     total = ops.sum_(deviation * deviation, axes=axes, keepdims=keepdims)
@@ -228,7 +239,8 @@ def var(
     >>> cr.var([1.0, 2.0, 3.0]), cr.var([1.0, 2.0, 3.0], correction=1)
     (tensor(0.66666667), tensor(1.))
     """
-    return wrap(_var("var", x, axis, correction, keepdims))
+    node = floating(as_node(x))
+    return wrap(narrowed(_var("var", widened(node), axis, correction, keepdims), node.dtype))
 
 
 def std(
@@ -240,7 +252,9 @@ def std(
     >>> cr.std([1.0, 3.0])
     tensor(1.)
     """
-    return wrap(sqrt(_var("std", x, axis, correction, keepdims)))
+    node = floating(as_node(x))
+    variance = _var("std", widened(node), axis, correction, keepdims)
+    return wrap(narrowed(sqrt(variance), node.dtype))
 
 
 def quantile(
@@ -252,7 +266,7 @@ def quantile(
     keepdims: bool = False,
     method: str = "linear",
 ) -> Tensor:
-    """The number below which a share ``q`` of the elements lies.
+    """The number below which a share ``q`` of the elements lies; NaN if there is nothing.
 
     Args:
         x: the numbers.
@@ -281,7 +295,7 @@ def quantile(
         kept = (*node.shape[:place], 1, *node.shape[place + 1 :])
     extent = node.shape[place]
     if extent == 0:
-        raise ShapeError(f"quantile: axis {place} of shape {node.shape} is empty")
+        node, extent = _padded(node, place, np.nan), 1
     ordered = sort_(node, axis=place, descending=False)
     rest = (*node.shape[:place], *node.shape[place + 1 :])
     lower, weight = _between(places * (extent - 1), method)
@@ -292,6 +306,13 @@ def quantile(
     last = sh.reshape(sh.slice_axis(ordered, place, extent - 1, extent), rest)
     found = where(logic.isnan(last), last, a + step * array(column))  # NaN is sorted to the end
     return wrap(sh.reshape(found, (*places.shape, *kept)) if keepdims else found)
+
+
+def _padded(node: Node, axis: int, value: float) -> Node:
+    """``node`` with ``value`` once in front along ``axis``."""
+    low = tuple(int(a == axis) for a in range(node.ndim))
+    zeros = (0,) * node.ndim
+    return sh.pad(node, literal(value, node.dtype), low=low, high=zeros, interior=zeros)
 
 
 def _between(position: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
@@ -311,7 +332,7 @@ def _between(position: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]
 
 
 def median(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The middle element over ``axis``, or the mean of the two in the middle.
+    """The middle element over ``axis``, or the mean of the two in the middle; NaN of nothing.
 
     >>> import chainrule as cr
     >>> cr.median([3.0, 1.0, 10.0])
@@ -339,12 +360,7 @@ def _cumulative(
         axis = 0
     place = normalize_axis(name, axis, node.ndim)
     found = primitive(node, axis=place, reverse=False)
-    if include_initial:
-        low = tuple(int(a == place) for a in range(node.ndim))
-        zeros = (0,) * node.ndim
-        value = literal(initial, node.dtype)
-        found = sh.pad(found, value, low=low, high=zeros, interior=zeros)
-    return wrap(found)
+    return wrap(_padded(found, place, initial) if include_initial else found)
 
 
 def cumulative_sum(
