@@ -20,10 +20,10 @@ def words(text):
 
 def test_trains_saves_and_loads_with_identical_predictions(tmp_path):
     pytest.importorskip("matplotlib")
-    done = invoke("--epochs", 2, "--hidden", "32,16", "--seed", 4, "--out", tmp_path)
+    done = invoke("--epochs", 4, "--hidden", "32,16", "--seed", 4, "--out", tmp_path)
     assert done.exit_code == 0, done.output
     assert "1,797 handwritten digits" in done.output
-    assert "epoch 2/2  loss" in done.output
+    assert "epoch 4/4  loss" in done.output
     assert "layers.4" in done.output
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "curves.png",
@@ -32,7 +32,7 @@ def test_trains_saves_and_loads_with_identical_predictions(tmp_path):
     ]
 
     metadata = train.read_metadata(tmp_path / "model.npz")
-    assert metadata["epochs"] == 2
+    assert metadata["epochs"] == 4
     assert f"{metadata['test_accuracy']:.2%}" in done.output
     model = train.load(
         tmp_path / "model.npz", nn.MLP(64, metadata["hidden"], 10, key=cr.random.key(9))
