@@ -13,6 +13,7 @@ from chainrule.core.errors import DTypeError, GradientError, ShapeError, TraceEr
 
 if TYPE_CHECKING:
     from chainrule.core.node import Node
+from chainrule.modes import current as mode
 
 __all__ = ["Interoperable"]
 
@@ -104,6 +105,8 @@ class Interoperable:
 
     def _value(self, what: str) -> Any:
         value = self.node.value
+        if self.node.tracked and mode.conversions is not None:
+            mode.conversions.append(True)  # a derivative being computed does not see what follows
         if value is None:
             raise TraceError(
                 f"{what} needs the value of a traced tensor of type {self.node.type!r}, which has "

@@ -25,19 +25,21 @@ Operator = Callable[[Any, Any], "Tensor"]
 fn: Any = None
 """`chainrule.functions`, put here by `chainrule.tensor`: the functions need the class first."""
 
-_OPERANDS = (int, float, complex, list, tuple, np.ndarray, np.generic)
+
+def operable(other: Any) -> bool:
+    """Whether an operator takes it: numbers, lists of them, and arrays of any library."""
+    known = (int, float, complex, list, tuple, np.ndarray, np.generic)
+    return isinstance(other, known) or hasattr(other, "__dlpack__")
 
 
 def _binary(name: str) -> tuple[Operator, Operator]:
     """The operator method for a function, and its reflection."""
 
     def forward(self: Any, other: Any) -> Any:
-        if isinstance(other, (TensorMethods, *_OPERANDS)):
-            return getattr(fn, name)(self, other)
-        return NotImplemented
+        return getattr(fn, name)(self, other) if operable(other) else NotImplemented
 
     def reflected(self: Any, other: Any) -> Any:
-        return getattr(fn, name)(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        return getattr(fn, name)(other, self) if operable(other) else NotImplemented
 
     return forward, reflected
 

@@ -10,7 +10,7 @@ from typing import Any
 from chainrule.core.node import Node
 from chainrule.core.source import SourceLine
 
-__all__ = ["current", "mode", "no_grad"]
+__all__ = ["current", "mode", "no_grad", "watching_conversions"]
 
 
 class _Mode(threading.local):
@@ -19,6 +19,7 @@ class _Mode(threading.local):
     special = False
     grad = True
     notes: dict[Node, set[SourceLine]] | None = None
+    conversions: list[bool] | None = None
 
 
 current = _Mode()
@@ -40,6 +41,20 @@ def mode(
     finally:
         current.grad, current.notes = before
         current.special = not current.grad or current.notes is not None
+
+
+@contextmanager
+def watching_conversions() -> Iterator[list[bool]]:
+    """Within the block, a list that is no longer empty once a recorded value was taken out."""
+    before = current.conversions
+    found: list[bool] = []
+    current.conversions = found
+    try:
+        yield found
+    finally:
+        current.conversions = before
+        if before is not None and found:
+            before.append(True)
 
 
 def no_grad() -> Any:

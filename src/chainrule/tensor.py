@@ -21,7 +21,7 @@ from chainrule.core.errors import (
 from chainrule.core.node import VARIABLE, Node, apply, array, literal, topological, variable
 from chainrule.core.source import user_location
 from chainrule.core.types import DTYPES, ArrayType, as_dtype
-from chainrule.methods import TensorMethods
+from chainrule.methods import TensorMethods, operable
 from chainrule.modes import current as _mode
 from chainrule.modes import mode, no_grad
 from chainrule.ops import arithmetic as ar
@@ -197,7 +197,7 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
         elif type(other) in _NUMBERS and a.type.is_float:
             node = apply(primitive, (a, _scalar(other, a.type.dtype)))
             return wrap(node) if _mode.special else Tensor(node)
-        elif not _operable(other):
+        elif not operable(other):
             return NotImplemented
         return combine(primitive, self, other, to_float=not integer)
 
@@ -206,15 +206,11 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
         if type(other) in _NUMBERS and a.type.is_float:
             node = apply(primitive, (_scalar(other, a.type.dtype), a))
             return wrap(node) if _mode.special else Tensor(node)
-        if not _operable(other):
+        if not operable(other):
             return NotImplemented
         return combine(primitive, other, self, to_float=not integer)
 
     return forward, reflected
-
-
-def _operable(other: Any) -> bool:
-    return isinstance(other, (int, float, complex, list, tuple, np.ndarray, np.generic, Tensor))
 
 
 def combine(primitive: Any, a: Any, b: Any, to_float: bool = False) -> Tensor:
@@ -256,6 +252,8 @@ class Tensor(TensorMethods):
     __hash__ = object.__hash__
 
     def __init__(self, node: Node) -> None:
+        if type(node) is not Node:
+            raise DTypeError(f"tensors are made by cr.tensor(…), not by cr.Tensor({node!r})")
         self.node = node
 
     # -- what it is --------------------------------------------------------------------------------
@@ -483,10 +481,10 @@ class Tensor(TensorMethods):
         return self
 
     def __pow__(self, exponent: Any) -> Tensor:
-        return power(self, exponent) if _operable(exponent) else NotImplemented
+        return power(self, exponent) if operable(exponent) else NotImplemented
 
     def __rpow__(self, base: Any) -> Tensor:
-        return power(base, self) if _operable(base) else NotImplemented
+        return power(base, self) if operable(base) else NotImplemented
 
     __eq__, _ = _binary(ar.equal)  # type: ignore[assignment]
     __ne__, _ = _binary(ar.not_equal)  # type: ignore[assignment]
@@ -521,6 +519,8 @@ def _leaf(value: Any, requires_grad: bool) -> Node:
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of ``data``: a number, nested lists, a NumPy array or another tensor.
 
+    Derivatives flow through tensors in ``data``, unless a new leaf is made by ``requires_grad``.
+
     Args:
         data: the values. Python floats become float64, integers int64, as in NumPy.
         dtype: the element type; by default that of the data.
@@ -537,6 +537,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     >>> x.grad
     tensor(4116.)
     """
+    if not requires_grad and _keeps_graph(data):
+        return Tensor(as_node(data, None if dtype is None else as_dtype(dtype)))
     value = to_numpy(data, dtype)
     if dtype is not None:
         value = value.astype(as_dtype(dtype), copy=False)

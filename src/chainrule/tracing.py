@@ -19,7 +19,7 @@ from chainrule.tensor import Tensor, as_node, mode
 __all__ = ["Program", "trace"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Program:
     """A traced function: a closed graph and the pytrees around it.
 
@@ -47,7 +47,7 @@ class Program:
                 )
         return self.result.build(map(Tensor, self.graph(*nodes)))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.graph)
 
 

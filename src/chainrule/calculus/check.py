@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from chainrule.core.errors import DomainError, DTypeError, GradientError
 from chainrule.core.tree import Tree, flatten, paths
 from chainrule.tensor import Tensor, as_node, no_grad, tensor
 
-Verdict = Literal["ok", "wrong", "kink", "unreliable"]
+Verdict = Literal["ok", "wrong", "kink", "jump", "unreliable"]
 
 STEPS = 8  # sizes of the central difference
 SHRINK = 2.0  # ratio between them
@@ -35,7 +35,8 @@ class Comparison:
         numerical: the same by differences.
         uncertainty: the error that the numerical method estimates for itself.
         verdict: "ok", "wrong", "kink" (one-sided slopes differ: there is no derivative to compare
-            with) or "unreliable" (the numerical derivative is too uncertain to judge).
+            with), "jump" (the value jumps or has a pole) or "unreliable" (the numerical derivative
+            is too uncertain to judge).
         slopes: the slopes from the left and from the right.
     """
 
@@ -52,7 +53,7 @@ class Comparison:
         return abs(self.automatic - self.numerical) / max(1.0, abs(self.numerical))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientCheck:
     """The result of `check_gradient`: true if nothing is wrong; print it for the report."""
 
@@ -78,17 +79,20 @@ class GradientCheck:
         wrong = [c for c in judged if c.verdict == "wrong" and not c.where.startswith("direction")]
         return max(wrong or judged or self.comparisons, key=lambda c: c.error)
 
-    def __str__(self) -> str:
-        counts = {v: [c for c in self.comparisons if c.verdict == v] for v in _MEANING}
+    def __repr__(self) -> str:
+        counts = {v: [c for c in self.comparisons if c.verdict == v] for v in get_args(Verdict)}
         total = len(self.comparisons)
         head = "gradient agrees" if self.ok else "GRADIENT IS WRONG"
+        if self.ok and not counts["ok"]:
+            head = "nothing could be judged"
         lines = [f"{head}: {len(counts['ok'])} of {total} derivatives within {self.tolerance:g}"]
         w = self.worst
-        lines.append(
-            f"  worst: {w.where}: automatic {w.automatic:.10g}, numerical {w.numerical:.10g} "
-            f"(error {w.error:.1e}, numerical uncertainty {w.uncertainty:.1e})"
-        )
-        for verdict in ("wrong", "kink", "unreliable"):
+        if w.verdict in ("ok", "wrong"):
+            lines.append(
+                f"  worst: {w.where}: automatic {w.automatic:.10g}, numerical {w.numerical:.10g} "
+                f"(error {w.error:.1e}, numerical uncertainty {w.uncertainty:.1e})"
+            )
+        for verdict in ("wrong", "kink", "jump", "unreliable"):
             for c in counts[verdict][:5]:
                 lines.append(f"  {verdict}: {c.where}: {_explain(c)}")
             if len(counts[verdict]) > 5:
@@ -96,9 +100,6 @@ class GradientCheck:
         if self.skipped:
             lines.append(f"  {self.skipped} entries were not checked (raise max_entries)")
         return "\n".join(lines)
-
-
-_MEANING: dict[Verdict, str] = {"ok": "", "wrong": "", "kink": "", "unreliable": ""}
 
 
 def _explain(c: Comparison) -> str:
@@ -109,6 +110,8 @@ def _explain(c: Comparison) -> str:
             f"the point lies on a kink: slope {left:.6g} from the left, {right:.6g} from the "
             f"right; the engine takes {c.automatic:.6g}"
         )
+    if c.verdict == "jump":
+        return "the value jumps here, or has a pole: there is no derivative"
     if c.verdict == "unreliable":
         return f"{values}; differences scatter by {c.uncertainty:.1e}, too much to judge"
     return values
@@ -260,8 +263,8 @@ def _compare(
     close = abs(automatic - numerical) <= tolerance * size
     if not np.isfinite(numerical):
         verdict = "unreliable"
-    elif _apart(slopes) > 1e-3 and _is_kink(g, scale):
-        verdict = "kink"  # also where the convention happens to be the central difference
+    elif (_apart(slopes) > 1e-3 or not close) and (found := _break(g, scale)) is not None:
+        verdict = found  # also where the convention happens to be the central difference
     elif close:
         verdict = "ok"
     elif uncertainty > tolerance * size:
@@ -318,12 +321,13 @@ def _apart(slopes: tuple[float, float]) -> float:
     return abs(right - left) / max(1.0, abs(left), abs(right))
 
 
-def _is_kink(g: Callable[[float], float], scale: float) -> bool:
-    """Whether the one-sided slopes differ, and go on differing as the step shrinks."""
-    gaps = []
-    for h in (1e-3 * scale, 1e-4 * scale, 1e-5 * scale):
-        left, right = _one_sided(g, h)
-        if not (np.isfinite(left) and np.isfinite(right)):
-            return False
-        gaps.append(_apart((left, right)))
-    return min(gaps) > 1e-4 and gaps[-1] > 0.5 * gaps[0]
+def _break(g: Callable[[float], float], scale: float) -> Literal["kink", "jump"] | None:
+    """What keeps the one-sided slopes apart as the step shrinks, if anything does."""
+    pairs = [_one_sided(g, h) for h in (1e-3 * scale, 1e-4 * scale, 1e-5 * scale)]
+    if not np.all(np.isfinite(pairs)):
+        return None
+    sizes = [max(map(abs, pair)) for pair in pairs]
+    if sizes[-1] > 20 * sizes[0] and sizes[-1] > 20:  # differences over ever smaller steps
+        return "jump"
+    gaps = [_apart(pair) for pair in pairs]
+    return "kink" if min(gaps) > 1e-4 and gaps[-1] > 0.5 * gaps[0] else None

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
-from chainrule.calculus.linearize import Argnums, Function, Linearization, tangents_for
+from chainrule.calculus.linearize import (
+    Argnums,
+    Function,
+    Linearization,
+    as_arguments,
+    tangents_for,
+    with_keywords,
+)
 from chainrule.core.errors import GradientError
 from chainrule.core.node import literal
 from chainrule.core.types import ArrayType, array_type
@@ -35,7 +41,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        run = Linearization("grad", functools.partial(f, **kwargs), args, argnums, has_aux)
+        run = Linearization("grad", with_keywords(f, kwargs), args, argnums, has_aux)
         output = run.scalar()
         found = pull([output], [literal(1.0, output.dtype)], run.variables, record=run.record)
         (value,) = run.primals([output])
@@ -82,19 +88,19 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     return run.value(), pullback
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """The value of ``f`` and its directional derivative J·tangents, by forward mode.
 
     Args:
         f: any function of floating-point pytrees.
-        primals: a tuple with its arguments.
+        primals: a tuple with its arguments, or the only argument itself.
         tangents: a tuple of directions, of the same structure and shapes.
 
     >>> import chainrule as cr
     >>> cr.jvp(cr.sin, (0.0,), (2.0,))
     (tensor(0.), tensor(2.))
     """
-    primals, tangents = tuple(primals), tuple(tangents)
+    primals, tangents = as_arguments(primals, tangents)
     run = Linearization("jvp", f, primals, tuple(range(len(primals))))
     directions = tangents_for("jvp", tangents, run.variables, run.structure)
     moved = push(run.outputs, dict(zip(run.variables, directions, strict=True)), record=run.record)
@@ -133,12 +139,12 @@ def derivative(f: Function, n: int = 1) -> Function:
     >>> cr.derivative(lambda x: x**4, n=3)(2.0)
     tensor(48.)
     """
-    if n < 0:
-        raise GradientError(f"derivative: the order must be at least 0, not {n}")
+    if not isinstance(n, int) or n < 0:
+        raise GradientError(f"derivative: the order is an integer of at least 0, not {n!r}")
 
     @functools.wraps(f)
     def wrapped(x: Any, *args: Any, **kwargs: Any) -> Any:
-        run = Linearization("derivative", functools.partial(f, **kwargs), (x, *args), 0)
+        run = Linearization("derivative", with_keywords(f, kwargs), (x, *args), 0)
         if len(run.variables) != 1 or run.variables[0].shape != ():
             raise GradientError(
                 "derivative is for functions of one scalar; use cr.grad, cr.jacobian or cr.hessian "

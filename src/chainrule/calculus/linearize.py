@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ from chainrule.core.errors import DTypeError, GradientError, ShapeError, TreeErr
 from chainrule.core.graph import replace
 from chainrule.core.node import VARIABLE, Node, array
 from chainrule.core.tree import Tree, flatten, flatten_as
+from chainrule.modes import mode, watching_conversions
 from chainrule.ops.calls import fresh_variable
 from chainrule.rules.reach import between, dependents, must_record
-from chainrule.tensor import Tensor, as_node, mode, wrap, zeros_for
+from chainrule.tensor import Tensor, as_node, wrap, zeros_for
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -32,8 +34,17 @@ class Linearization:
     def __init__(
         self, name: str, f: Function, args: Sequence[Any], argnums: Argnums, has_aux: bool = False
     ) -> None:
+        if not callable(f):
+            raise GradientError(
+                f"{name} takes a function, not {f!r}"
+                + ("; make one with cr.parse" if isinstance(f, str) else "")
+            )
         self.name = name
-        chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        chosen = (argnums,) if isinstance(argnums, int) else argnums
+        if not isinstance(chosen, (tuple, list)) or not all(isinstance(i, int) for i in chosen):
+            raise GradientError(
+                f"{name}: argnums is the number of an argument, or several, not {argnums!r}"
+            )
         for index in chosen:
             if not -len(args) <= index < len(args):
                 raise GradientError(
@@ -54,7 +65,7 @@ class Linearization:
             chosen, (replaced,) if isinstance(argnums, int) else replaced, strict=True
         ):
             full_args[index] = value
-        with mode(grad=True):
+        with mode(grad=True), watching_conversions() as converted:
             result = f(*full_args)
         self.aux = None
         if has_aux:
@@ -64,11 +75,23 @@ class Linearization:
         results, self.result = flatten(result)
         self.outputs = [as_node(leaf) for leaf in results]
         self.record = self._must_record(self.outputs)
+        if converted and not self._depends():
+            raise GradientError(
+                f"{name}: the result does not depend on the arguments through any recorded "
+                "operation, but a value was taken out of a tensor on the way (float(), item(), "
+                "numpy(), math.sin, …). Use chainrule's functions, such as cr.sin for math.sin; "
+                "what is meant to be constant can be marked by cr.stop_gradient."
+            )
 
     def _must_record(self, nodes: Sequence[Node]) -> bool:
         variables = frozenset(self.variables)
         order = between(nodes, variables)
         return must_record(order, dependents(order, variables), variables)
+
+    def _depends(self) -> bool:
+        variables = frozenset(self.variables)
+        flows = dependents(between(self.outputs, variables), variables)
+        return any(output in flows for output in self.outputs)
 
     def primals(self, nodes: Sequence[Node]) -> list[Tensor]:
         """Results of the function, cut off from the variables of this run.
@@ -147,12 +170,25 @@ def floating_node(name: str, leaf: Any) -> Node:
     """
     node = as_node(leaf)
     if not node.type.is_float:
-        hint = "write 3.0 instead of 3" if type(leaf) is int else "cast with .astype('float64')"
+        number = type(leaf) is int
+        hint = f"write {leaf}.0 instead of {leaf}" if number else "cast with .astype('float64')"
         raise DTypeError(
             f"{name} differentiates with respect to floating-point arguments, this one is "
             f"{node.dtype.name}; {hint}, or choose other arguments with argnums"
         )
     return node
+
+
+def with_keywords(f: Function, kwargs: dict[str, Any]) -> Function:
+    """``f`` with keyword arguments that are not differentiated."""
+    return functools.partial(f, **kwargs) if kwargs else f
+
+
+def as_arguments(primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Both as tuples of arguments; a single argument may be given by itself."""
+    if isinstance(primals, (tuple, list)):
+        return tuple(primals), tuple(tangents)
+    return (primals,), (tangents,)
 
 
 def tangents_for(name: str, given: Any, nodes: Sequence[Node], structure: Tree) -> list[Node]:

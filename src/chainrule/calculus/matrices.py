@@ -8,7 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.calculus.linearize import Argnums, Function, Linearization, tangents_for
+from chainrule.calculus.linearize import (
+    Argnums,
+    Function,
+    Linearization,
+    as_arguments,
+    tangents_for,
+    with_keywords,
+)
 from chainrule.core.errors import GradientError
 from chainrule.core.node import Node, array, input_node, literal
 from chainrule.core.types import array_type
@@ -38,7 +45,7 @@ class Jacobian:
         self._f, self._argnums = f, argnums
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        run = Linearization("jacobian", functools.partial(self._f, **kwargs), args, self._argnums)
+        run = Linearization("jacobian", with_keywords(self._f, kwargs), args, self._argnums)
         for output in run.outputs:
             if not output.type.is_float:
                 raise GradientError(f"jacobian: a result is {output.dtype}, which has no slope")
@@ -161,7 +168,7 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        run = Linearization("hessian", functools.partial(f, **kwargs), args, argnums)
+        run = Linearization("hessian", with_keywords(f, kwargs), args, argnums)
         gradient = _gradient(run)
         blocks: list[Blocks] = [[] for _ in run.variables]
         for variable in run.variables:
@@ -180,7 +187,7 @@ def _gradient(run: Linearization) -> list[Node]:
     return run.dense(pull([output], [literal(1.0, output.dtype)], run.variables, record=True))
 
 
-def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(f: Function, primals: Any, tangents: Any) -> Any:
     """The product of the Hessian with a vector, H·v, without forming H: forward over reverse.
 
     It costs a small constant times a gradient. (Pearlmutter, Fast exact multiplication by the
@@ -188,7 +195,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
     Args:
         f: a function with one scalar result.
-        primals: a tuple with its arguments.
+        primals: a tuple with its arguments, or the only argument itself.
         tangents: the vector v, a tuple of the same structure.
 
     Returns:
@@ -198,7 +205,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> cr.hvp(lambda x: (x**3).sum(), (cr.tensor([1.0, 2.0]),), (cr.tensor([1.0, 1.0]),))
     tensor([ 6., 12.])
     """
-    primals, tangents = tuple(primals), tuple(tangents)
+    primals, tangents = as_arguments(primals, tangents)
     run = Linearization("hvp", f, primals, tuple(range(len(primals))))
     directions = tangents_for("hvp", tangents, run.variables, run.structure)
     moved = push(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.calculus.linearize import Function, Linearization
+from chainrule.calculus.linearize import Function, Linearization, floating_node
 from chainrule.calculus.matrices import jacobian
 from chainrule.core.errors import GradientError, ShapeError
 from chainrule.core.node import Node, literal
@@ -107,5 +107,5 @@ def taylor(f: Function, x0: Any, order: int) -> TaylorPolynomial:
     """
     if not isinstance(order, (int, np.integer)) or order < 1:
         raise GradientError(f"taylor: the order must be an integer of at least 1, not {order!r}")
-    center = Tensor(as_node(x0))
+    center = Tensor(floating_node("taylor", x0))
     return TaylorPolynomial(f, center, int(order))
