@@ -412,3 +412,62 @@ def test_printing_a_traced_tensor() -> None:
     assert seen == ["tensor(traced float32[2])"]
     with pytest.raises(cr.TraceError, match=r"cr\.where"):
         cr.trace(lambda x: x if x > 0 else -x, 1.0)
+
+
+def test_in_place_updates_of_a_leaf_under_no_grad_train() -> None:
+    w = cr.tensor([1.0, 2.0], requires_grad=True)
+    same = w
+    for _ in range(2):
+        (w * w).sum().backward()
+        with cr.no_grad():
+            w -= 0.25 * w.grad
+        w.zero_grad()
+    assert w is same
+    assert w.requires_grad
+    np.testing.assert_allclose(w.numpy(), [0.25, 0.5])
+
+
+def test_in_place_operators_rebind_the_name_elsewhere() -> None:
+    x = cr.tensor([1.0], requires_grad=True)
+    y, before = x * 2.0, x
+    x += 5.0
+    assert x is not before
+    np.testing.assert_allclose(before.numpy(), [1.0])
+    y.sum().backward()
+    np.testing.assert_allclose(before.grad.numpy(), [2.0])
+
+
+def test_a_graph_recorded_before_an_update_feeds_the_same_gradient() -> None:
+    w = cr.tensor([1.0, 2.0], requires_grad=True)
+    first, second = (w * w).sum(), (3.0 * w).sum()
+    first.backward()
+    w.assign_([5.0, 5.0])
+    second.backward()
+    np.testing.assert_allclose(w.grad.numpy(), [5.0, 7.0])
+
+
+def test_no_grad_holds_in_traced_functions() -> None:
+    def f(x):
+        with cr.no_grad():
+            y = x * 2.0
+        return y * x
+
+    assert cr.grad(f)(3.0).item() == 6.0
+    assert cr.grad(cr.checkpoint(f))(3.0).item() == 6.0
+    assert cr.vmap(cr.grad(f))(cr.tensor([3.0])).tolist() == [6.0]
+
+
+def test_numbers_outside_the_dtype_still_compare_and_divide() -> None:
+    x = cr.tensor([1, 2], dtype="uint8")
+    assert (x == 300).tolist() == [False, False]
+    assert (x > -1).tolist() == [True, True]
+    np.testing.assert_allclose((x / 300).numpy(), np.array([1, 2]) / 300)
+
+
+def test_tensors_of_other_libraries_mix() -> None:
+    torch = pytest.importorskip("torch")
+    ours, theirs = cr.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0], dtype=torch.float64)
+    for found in (ours * theirs, theirs * ours):
+        assert isinstance(found, cr.Tensor)
+        assert found.tolist() == [3.0, 8.0]
+    assert (ours @ theirs).item() == 11.0

@@ -47,6 +47,13 @@ def test_a_kink_is_named_also_where_the_convention_is_the_central_difference() -
     assert {c.verdict for c in report.comparisons} == {"kink"}
 
 
+@pytest.mark.parametrize(("f", "x"), [(cr.floor, 2.0), (cr.sign, 0.0), (cr.tan, np.pi / 2)])
+def test_jumps_and_poles_are_named(f, x: float) -> None:
+    report = cr.check_gradient(f, x)
+    assert {c.verdict for c in report.comparisons} == {"jump"}
+    assert "nothing could be judged" in str(report)
+
+
 def test_points_near_the_edge_of_the_domain() -> None:
     report = cr.check_gradient(lambda x: cr.log(x), 1e-3, tolerance=1e-5)
     assert {c.verdict for c in report.comparisons} == {"ok"}, str(report)

@@ -1,6 +1,7 @@
 """grad, vjp, jvp, jacobian, hessian, hvp, vmap: values, structure and nesting."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule.core.errors import DTypeError, GradientError, ShapeError, TreeError
+from chainrule.core.errors import DTypeError, GradientError, ShapeError, TraceError, TreeError
 
 RNG = np.random.default_rng(0)
 
@@ -238,7 +239,76 @@ def test_constant_results_have_zero_derivatives() -> None:
     close(cr.hessian(lambda x: x.sum())(cr.tensor([1.0, 2.0])), np.zeros((2, 2)))
 
 
+def test_single_arguments_need_no_tuple() -> None:
+    x, v = cr.tensor([1.0, 2.0]), cr.tensor([1.0, 0.0])
+    close(cr.jvp(cr.sin, x, v)[1], cr.cos(x) * v)
+    close(cr.hvp(lambda x: (x**3).sum(), x, v), [6.0, 0.0])
+
+
+def test_lists_of_tensors_keep_their_derivatives() -> None:
+    f = lambda x: cr.tensor([x[0] * 2.0, x[1]]).sum() + cr.tensor([[x[0], 1.0]]).sum()
+    close(cr.grad(f)(cr.tensor([1.0, 2.0])), [3.0, 1.0])
+
+
+def test_assigning_to_an_argument_stays_inside() -> None:
+    b = cr.tensor([1.0, 2.0])
+
+    def f(x, b):
+        b[0] = x
+        return (b * b).sum()
+
+    close(cr.grad(f)(3.0, b), 6.0)
+    close(b, [1.0, 2.0])
+    assert not b.requires_grad
+
+
 class TestBadInput:
+    @pytest.mark.parametrize(
+        "f",
+        [
+            lambda x: math.sin(x),
+            lambda x: x.item() ** 2,
+            lambda x: cr.tensor(np.array(x) ** 2),
+            lambda x: cr.tensor(float(x)) * 2.0,
+        ],
+    )
+    def test_value_taken_out_on_the_way(self, f) -> None:
+        with pytest.raises(GradientError, match=r"cr\.sin for math\.sin"):
+            cr.grad(f)(1.0)
+
+    def test_looking_at_a_value_is_no_error(self) -> None:
+        def f(x):
+            assert float(x) == 2.0  # as a print would
+            return x * x if x > 1.0 else -x
+
+        close(cr.grad(f)(2.0), 4.0)
+        close(cr.grad(lambda x: 3.0 if x > 0 else 4.0)(1.0), 0.0)
+
+    def test_not_a_function(self) -> None:
+        with pytest.raises(GradientError, match=r"cr\.parse"):
+            cr.grad("x^2")(1.0)
+
+    def test_argnums_of_another_kind(self) -> None:
+        with pytest.raises(GradientError, match="'y'"):
+            cr.grad(lambda x, y: x * y, argnums="y")(1.0, 2.0)
+
+    def test_backward_inside_a_traced_function(self) -> None:
+        w = cr.tensor(2.0, requires_grad=True)
+
+        def f(x):
+            (w * x).backward()
+            return x
+
+        with pytest.raises(TraceError, match=r"cr\.grad"):
+            cr.vmap(f)(cr.tensor([1.0, 2.0]))
+        assert w.grad is None
+
+    def test_backward_on_a_variable_that_escaped(self) -> None:
+        kept = []
+        cr.grad(lambda x: kept.append(x * x) or x)(1.0)
+        with pytest.raises(GradientError, match="variables of a derivative"):
+            kept[0].backward()
+
     def test_non_scalar(self) -> None:
         with pytest.raises(GradientError, match=r"\.sum\(\), or use cr\.jacobian"):
             cr.grad(lambda x: x * 2.0)(cr.tensor([1.0, 2.0]))
