@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,10 +57,11 @@ def watching_conversions() -> Iterator[list[bool]]:
             before.append(True)
 
 
-def no_grad() -> Any:
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """Compute without recording: results do not require gradients.
 
-    A context manager, also usable as a decorator, as in PyTorch.
+    A context manager, also usable as a decorator (``@cr.no_grad`` or ``@cr.no_grad()``), as in
+    PyTorch.
 
     >>> import chainrule as cr
     >>> w = cr.tensor(2.0, requires_grad=True)
@@ -68,4 +69,5 @@ def no_grad() -> Any:
     ...     (w * 3).requires_grad
     False
     """
-    return mode(grad=False)
+    off = mode(grad=False)
+    return off if function is None else off(function)
