@@ -35,7 +35,7 @@ def test_trains_saves_and_loads_with_identical_predictions(tmp_path):
     assert metadata["epochs"] == 4
     assert f"{metadata['test_accuracy']:.2%}" in done.output
     model = train.load(
-        tmp_path / "model.npz", nn.MLP(64, metadata["hidden"], 10, key=cr.random.key(9))
+        nn.MLP(64, metadata["hidden"], 10, key=cr.random.key(9)), tmp_path / "model.npz"
     )
     _, test = data.load_digits().split(test=0.2, seed=4)
     measured = train.evaluate(model, nn.cross_entropy, test, metrics=[train.accuracy])
@@ -137,3 +137,57 @@ def test_reaches_97_percent(tmp_path, seed):
     assert train.read_metadata(tmp_path / "model.npz")["test_accuracy"] >= 0.97, json.dumps(
         train.read_metadata(tmp_path / "model.npz")
     )
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = invoke("--out", tmp_path / "file" / "run")
+    assert done.exit_code == 1
+    assert "run of --out cannot be created (Not a directory)" in words(done.output)
+
+
+def test_too_little_memory_is_said_without_a_traceback(tmp_path, monkeypatch):
+    def fail(*args, **options):
+        raise MemoryError("Unable to allocate 238. GiB")
+
+    monkeypatch.setattr(nn, "MLP", fail)
+    done = invoke("--out", tmp_path)
+    assert done.exit_code == 1
+    assert "error: not enough memory (Unable to allocate 238. GiB); try a smaller --hidden" in (
+        words(done.output)
+    )
+
+
+@pytest.mark.parametrize(("rate", "remark"), [(1e6, True), (3e-3, False)])
+def test_a_network_that_has_not_learned_gets_a_remark(tmp_path, rate, remark):
+    done = invoke(
+        "--learning-rate", rate, "--epochs", 2, "--hidden", "16", "--no-plots", "--out", tmp_path
+    )
+    assert done.exit_code == 0
+    assert ("hardly learned" in done.output) == remark
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_the_least_possible_loss_is_that_of_the_smoothed_label(tmp_path, smoothing):
+    label = np.full(10, smoothing / 10)
+    label[3] += 1 - smoothing
+    least = nn.cross_entropy(np.log(label), 3, label_smoothing=smoothing).item()
+    done = invoke(
+        "--label-smoothing",
+        smoothing,
+        "--epochs",
+        1,
+        "--hidden",
+        "",
+        "--no-plots",
+        "--out",
+        tmp_path,
+    )
+    assert f"(least possible loss {least:.4f})" in done.output
+
+
+def test_labels_that_are_not_smoothed_have_no_least_loss_to_tell(tmp_path):
+    done = invoke(
+        "--label-smoothing", 0, "--epochs", 1, "--hidden", "", "--no-plots", "--out", tmp_path
+    )
+    assert "least possible" not in done.output

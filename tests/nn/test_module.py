@@ -267,3 +267,40 @@ def test_buffers_are_what_is_not_trained():
     shared = weight(2.0)
     model = nn.Sequential(Scale(shared), Scale(cr.tensor(3.0)), Scale(shared))
     assert list(model.buffers()) == ["layers.1.factor"]
+
+
+def test_mlp_takes_one_width_and_lists():
+    model = nn.MLP(3, 16, 1, key=key())
+    assert [layer.weight.shape for layer in model.layers[::2]] == [(16, 3), (1, 16)]
+    y = model([0.1, 0.2, 0.3])
+    assert (y.shape, y.dtype) == ((1,), np.float32)
+
+
+@pytest.mark.parametrize("hidden", ["64", (3.0,), (0,), None])
+def test_mlp_refuses_widths_that_are_none(hidden):
+    with pytest.raises(DomainError, match=r"such as MLP\(64, \(128, 32\), 10"):
+        nn.MLP(3, hidden, 1, key=key())
+
+
+@pytest.mark.parametrize("activation", [cr.tanh, nn.Tanh, nn.Tanh(), "tanh"])
+def test_mlp_takes_an_activation_in_any_form(activation):
+    model, named = (nn.MLP(2, 4, 1, key=key(), activation=a) for a in (activation, "tanh"))
+    assert repr(model) == repr(named)
+    x = cr.tensor([[1.0, -2.0]], dtype="float32")
+    np.testing.assert_array_equal(model(x).numpy(), named(x).numpy())
+
+
+def test_mlp_takes_a_function_as_activation():
+    model = nn.MLP(1, 2, 1, key=key(), activation=lambda x: x * x)
+    first, square, last = model.layers
+    x = cr.tensor([3.0], dtype="float32")
+    np.testing.assert_array_equal(model(x).numpy(), last(first(x) * first(x)).numpy())
+    assert square(3) == 9
+
+
+@pytest.mark.parametrize("name", ["named_parameters", "forward", "zero_grad"])
+def test_names_used_elsewhere_get_a_hint(name):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; in chainrule: ") as caught:
+        getattr(nn.ReLU(), name)
+    assert caught.value.name == name
+    assert not hasattr(nn.ReLU(), "weigth")

@@ -4,7 +4,7 @@ import pytest
 import chainrule as cr
 from chainrule import optim
 from chainrule.core import tree
-from chainrule.core.errors import DomainError, GradientError, TreeError
+from chainrule.core.errors import ArgumentError, DomainError, GradientError, TreeError
 
 OPTIMIZERS = {
     "sgd": lambda rate: optim.sgd(rate),
@@ -299,3 +299,61 @@ def test_float16_parameters_train(name):
     assert abs(x[0]) < 0.6
     if "adam" in name:  # which divides a small gradient by its size
         assert abs(x[1]) < 1.0
+
+
+@pytest.mark.parametrize(
+    "collect",
+    [
+        lambda w, b: [w, b],
+        lambda w, b: (w, {"b": b}),
+        lambda w, b: {"w": w, "b": [b, w]},
+        lambda w, b: [w, b, cr.tensor(1.0)],
+    ],
+)
+def test_tensors_made_by_hand_are_trained(collect):
+    w = cr.tensor([1.0, -1.0], requires_grad=True)
+    b = cr.tensor(0.5, requires_grad=True)
+    opt = optim.sgd(0.1).bind(collect(w, b))
+    ((w * w).sum() + 3 * b).backward()
+    opt.step()
+    np.testing.assert_allclose(w.numpy(), [0.8, -0.8])
+    np.testing.assert_allclose(b.numpy(), 0.2)
+    opt.zero_grad()
+    assert w.grad is None
+    assert b.grad is None
+
+
+def test_one_tensor_is_trained():
+    w = cr.tensor(2.0, requires_grad=True)
+    opt = optim.sgd(0.25).bind(w)
+    (w * w).backward()
+    opt.step()
+    assert w.item() == 1.0
+
+
+def test_tensors_without_a_gradient_are_named():
+    w, b = (cr.tensor(1.0, requires_grad=True) for _ in range(2))
+    opt = optim.sgd(0.1).bind([w, b])
+    (w * w).backward()
+    with pytest.raises(GradientError, match="does not depend on tensor 1"):
+        opt.step()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda w: cr.nn.Linear, r"Linear is a class; make a network of it first, Linear\("),
+        (lambda w: [w, 1.0], "not float at 1"),
+        (lambda w: "model", "not str"),
+        (lambda w: {"a": w * w}, "the tensor at a was computed from others"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(make, words):
+    with pytest.raises(ArgumentError, match=words):
+        optim.adam(0.1).bind(make(cr.tensor(1.0, requires_grad=True)))
+
+
+def test_capital_letters_get_a_hint():
+    with pytest.raises(AttributeError, match=r"it is a function, cr.optim.adamw\("):
+        _ = optim.AdamW
+    assert not hasattr(optim, "Lion")

@@ -55,3 +55,29 @@ def test_accuracy():
     assert train.accuracy(logits, [1, 0, 0]) == pytest.approx(2 / 3)
     with pytest.raises(cr.core.errors.ShapeError, match=r"\(3, 2\) and \(2,\)"):
         train.accuracy(logits, [1, 0])
+
+
+@pytest.mark.parametrize(("wrong", "size"), [(3, 8), (6, 8), (15, 8), (15, 12)])
+def test_mistakes_fill_the_picture(tmp_path, wrong, size):
+    image = pytest.importorskip("matplotlib.image")
+    probabilities = np.tile([0.2, 0.8], (wrong, 1))
+    images = np.ones((wrong, size, 8))
+    labels = np.zeros(wrong, dtype=int)
+    path = train.plot_mistakes(images, labels, probabilities, tmp_path / "m.png", "title")
+    drawn = np.argwhere(image.imread(path)[..., :3].min(axis=2) < 0.9)
+    margins = np.subtract(image.imread(path).shape[:2], drawn.max(axis=0))
+    assert margins.max() <= 20  # of 150 pixels an inch
+
+
+def test_the_least_loss_is_drawn(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from chainrule.train import plots
+
+    figures = []
+    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    train.plot_curves(run_of(3), tmp_path / "curves.png", least=0.25)
+    loss, accuracy = figures[0].axes
+    texts = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in (loss, accuracy)]
+    assert texts[0] == ["training", "validation", "least possible: 0.250"]
+    assert texts[1] == ["training", "validation"]
+    assert list(loss.get_lines()[-1].get_ydata()) == [0.25, 0.25]

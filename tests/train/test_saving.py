@@ -7,6 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, train
+from chainrule.core.errors import ArgumentError
 
 
 def network(seed=0, hidden=3):
@@ -24,7 +25,7 @@ def test_round_trip(tmp_path):
     model, other = network(0), network(1)
     path = train.save(model, tmp_path / "new" / "model.npz", {"accuracy": 0.5})
     assert not same(model, other)
-    assert train.load(path, other) is other
+    assert train.load(other, path) is other
     assert same(model, other)
     assert other.layers[0].weight.requires_grad
     assert train.read_metadata(path) == {"accuracy": 0.5}
@@ -44,7 +45,7 @@ def test_any_attribute_name_can_be_saved(tmp_path):
 
     model = Named(cr.tensor(1.0), cr.tensor(2.0))
     other = Named(cr.tensor(0.0), cr.tensor(0.0))
-    train.load(train.save(model, tmp_path / "m.npz"), other)
+    train.load(other, train.save(model, tmp_path / "m.npz"))
     assert (other.file.item(), other.allow_pickle.item()) == (1.0, 2.0)
 
 
@@ -53,7 +54,7 @@ def test_another_architecture_lists_what_differs(tmp_path):
     other = nn.MLP(2, (4, 5), 2, key=cr.random.key(1))
     before = {name: value.numpy() for name, value in other.state_dict().items()}
     with pytest.raises(train.SavedModelError) as caught:
-        train.load(path, other)
+        train.load(other, path)
     text = str(caught.value)
     for words in (
         "another architecture",
@@ -70,7 +71,7 @@ def test_another_dtype_is_refused(tmp_path):
     path = train.save(network(), tmp_path / "model.npz")
     other = nn.MLP(2, (3,), 2, key=cr.random.key(1), dtype="float64")
     with pytest.raises(train.SavedModelError, match="float32 in the file, float64 in the model"):
-        train.load(path, other)
+        train.load(other, path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.999])
@@ -80,7 +81,7 @@ def test_a_truncated_file_is_refused(tmp_path, share):
     path.write_bytes(whole[: int(share * len(whole))])
     model = network(1)
     with pytest.raises(train.SavedModelError, match="damaged"):
-        train.load(path, model)
+        train.load(model, path)
     assert same(model, network(1))
 
 
@@ -91,7 +92,7 @@ def test_a_flipped_bit_is_found(tmp_path):
     content[content.index(wanted) + 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(train.SavedModelError, match="damaged"):
-        train.load(path, network(1))
+        train.load(network(1), path)
 
 
 def test_other_files_are_refused(tmp_path):
@@ -103,9 +104,9 @@ def test_other_files_are_refused(tmp_path):
         pass
     for file in sorted(tmp_path.iterdir()):
         with pytest.raises(train.SavedModelError):
-            train.load(file, network())
+            train.load(network(), file)
     with pytest.raises(FileNotFoundError):
-        train.load(tmp_path / "none.npz", network())
+        train.load(network(), tmp_path / "none.npz")
 
 
 @pytest.mark.parametrize("failing", ["replace", "fsync"])
@@ -119,7 +120,7 @@ def test_a_failure_while_saving_keeps_the_old_file(tmp_path, monkeypatch, failin
     with pytest.raises(OSError, match="No space left"):
         train.save(network(1), path)
     monkeypatch.undo()
-    assert same(train.load(path, network(2)), network(0))
+    assert same(train.load(network(2), path), network(0))
     assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
 
 
@@ -140,7 +141,7 @@ def test_no_single_wrong_byte_gives_another_error(tmp_path):
         path.write_bytes(damaged)
         model = nn.Linear(1, 1, key=cr.random.key(1))
         try:
-            train.load(path, model)
+            train.load(model, path)
         except train.SavedModelError:
             refused += 1
             assert same(model, nn.Linear(1, 1, key=cr.random.key(1)))
@@ -162,11 +163,30 @@ def test_no_single_wrong_byte_gives_another_error(tmp_path):
 def test_a_wrong_description_is_refused(tmp_path, description):
     text = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
     np.savez(tmp_path / "m.npz", __description__=text, weight=np.ones((1, 1)))
-    for read in (train.read_metadata, lambda path: train.load(path, network())):
+    for read in (train.read_metadata, lambda path: train.load(network(), path)):
         with pytest.raises(train.SavedModelError):
             read(tmp_path / "m.npz")
 
 
 def test_a_folder_is_no_damaged_file(tmp_path):
     with pytest.raises(OSError, match="directory"):
-        train.load(tmp_path, network())
+        train.load(network(), tmp_path)
+
+
+@pytest.mark.parametrize("function", [train.save, train.load])
+def test_model_and_path_in_the_wrong_order_are_refused(tmp_path, function):
+    with pytest.raises(ArgumentError, match=r"\(model, path\) takes a module.* got str and MLP"):
+        function(str(tmp_path / "m.npz"), network())
+    with pytest.raises(ArgumentError, match="got the class Linear and str"):
+        function(nn.Linear, "m.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    def fail(source, target):
+        raise PermissionError(13, "Permission denied", str(source), None, str(target))
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(PermissionError) as caught:
+        train.save(network(), tmp_path / "m.npz")
+    assert str(caught.value) == f"[Errno 13] Permission denied: {str(tmp_path / 'm.npz')!r}"

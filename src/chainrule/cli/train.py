@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import typer
@@ -94,6 +94,9 @@ def digits(
     widths = _widths(hidden)
     try:
         out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _fail(f"the folder {out} of --out cannot be created ({error.strerror}); choose another")
+    try:
         with _one_thread():
             _digits(
                 console,
@@ -107,9 +110,14 @@ def digits(
                 plots,
             )
     except (ChainRuleError, OSError) as error:
-        text = output.message(error) if isinstance(error, ChainRuleError) else str(error)
-        output.console(stderr=True).print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
-        raise typer.Exit(1) from None
+        _fail(output.message(error) if isinstance(error, ChainRuleError) else str(error))
+    except MemoryError as error:
+        _fail(f"not enough memory ({error}); try a smaller --hidden or --batch-size")
+
+
+def _fail(text: str) -> NoReturn:
+    output.console(stderr=True).print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+    raise typer.Exit(1) from None
 
 
 def _one_thread() -> AbstractContextManager[Any]:
@@ -147,7 +155,12 @@ def _digits(
         f"[bold]data[/]      {len(training) + len(test):,} handwritten digits, 8×8 pixels, "
         f"{CLASSES} classes: {len(training):,} for training, {len(test):,} held out for the test"
     )
-    smoothed = f" with labels smoothed by {label_smoothing:g}" if label_smoothing else ""
+    least = _least_loss(label_smoothing)
+    smoothed = (
+        f" with labels smoothed by {label_smoothing:g} (least possible loss {least:.4f})"
+        if label_smoothing
+        else ""
+    )
     console.print(
         f"[bold]network[/]   {' → '.join(map(str, (PIXELS, *widths, CLASSES)))}, relu, "
         f"{_count(model):,} parameters"
@@ -179,6 +192,14 @@ def _digits(
     accuracy = right / len(test)
     console.print(f"training accuracy  {on_training['accuracy']:.2%}")
     console.print(f"[bold]test accuracy      {accuracy:.2%}[/]  ({right} of {len(test)} right)")
+    guessing = np.bincount(training.targets).max() / len(training)
+    if run.ended == "finished" and on_training["accuracy"] < 2 * guessing:
+        console.print(
+            f"[yellow]the network has hardly learned: naming always the same digit gives "
+            f"{guessing:.2%}; try another --learning-rate (now {learning_rate:g}) or more "
+            "--epochs[/]",
+            soft_wrap=True,
+        )
     console.print(f"time               {run.seconds:.1f} s, {run.steps:,} steps")
 
     path = train.save(
@@ -194,7 +215,7 @@ def _digits(
         },
     )
     if plots:
-        _draw(console, run, test, logits, accuracy, out)
+        _draw(console, run, test, logits, accuracy, least if label_smoothing else None, out)
     console.print(f"model              {escape(str(path))}; to load it:")
     console.print(escape(_loading(path, widths)), style="cyan")
     if run.ended == "interrupted":
@@ -208,6 +229,7 @@ def _draw(
     test: data.Dataset,
     logits: np.ndarray,
     accuracy: float,
+    least: float | None,
     out: Path,
 ) -> None:
     if not run.history:
@@ -219,6 +241,7 @@ def _draw(
             f"Handwritten digits: {accuracy:.1%} of the test images right",
             held_out=f"test ({len(test)} images, not learned from)",
             loss="cross-entropy (mean over images, nats)",
+            least=least,
         )
         probabilities = functions.softmax(tensor(logits), axis=1).numpy()
         wrong = int((logits.argmax(axis=1) != test.targets).sum())
@@ -233,6 +256,14 @@ def _draw(
         console.print(f"[yellow]no pictures:[/] {escape(output.message(missing))}", soft_wrap=True)
         return
     console.print(f"pictures           {escape(str(curves))}, {escape(str(mistakes))}")
+
+
+def _least_loss(label_smoothing: float) -> float:
+    """The entropy of a smoothed label in nats: the cross-entropy of a network that gives it."""
+    label = np.full(CLASSES, label_smoothing / CLASSES)
+    label[0] += 1 - label_smoothing
+    possible = label[label > 0]
+    return float(-(possible * np.log(possible)).sum())
 
 
 def _logits(model: nn.Module, test: data.Dataset) -> np.ndarray:
@@ -268,5 +299,5 @@ def _loading(path: Path, widths: tuple[int, ...]) -> str:
     return (
         "  from chainrule import nn, random, train\n"
         f"  model = nn.MLP({PIXELS}, {widths}, {CLASSES}, key=random.key(0))\n"
-        f"  train.load({str(path)!r}, model)"
+        f"  train.load(model, {str(path)!r})"
     )

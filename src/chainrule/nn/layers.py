@@ -7,13 +7,15 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from chainrule import random
+import numpy as np
+
+from chainrule import functions, random
 from chainrule.core.errors import DomainError, ShapeError
 from chainrule.nn import initialisers
 from chainrule.nn.activations import GELU, ReLU, Sigmoid, Tanh
 from chainrule.nn.initialisers import Initialiser
 from chainrule.nn.module import Module, parameter
-from chainrule.tensor import Tensor
+from chainrule.tensor import Tensor, tensor
 
 __all__ = ["MLP", "Linear", "Sequential"]
 
@@ -31,7 +33,7 @@ class Linear(Module):
         key: random key of the initial weight.
         bias: whether there is a b; it starts at zero.
         initialiser: of the weight, a function of (key, shape); by default Xavier uniform.
-        dtype: of the parameters.
+        dtype: of the parameters, and of an input that is a list.
 
     Raises:
         DomainError: if an extent is below 1.
@@ -58,10 +60,12 @@ class Linear(Module):
         if inputs < 1 or outputs < 1:
             raise DomainError(f"Linear needs at least 1 input and 1 output: {inputs}, {outputs}")
         self.weight = parameter(initialiser(key, (outputs, inputs), dtype=dtype), dtype)
-        self.bias = parameter([0.0] * outputs, dtype) if bias else None
+        self.bias = parameter(np.zeros(outputs), dtype) if bias else None
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor | list[Any] | tuple[Any, ...]) -> Tensor:
         outputs, inputs = self.weight.shape
+        if isinstance(x, (list, tuple)):
+            x = tensor(x, dtype=self.weight.dtype)
         if not x.shape or x.shape[-1] != inputs:
             raise ShapeError(
                 f"Linear({inputs}, {outputs}) takes a last axis of {inputs}, "
@@ -115,14 +119,15 @@ class MLP(Sequential):
 
     Args:
         inputs: extent of the last axis of the input.
-        hidden: widths of the hidden layers.
+        hidden: widths of the hidden layers; a number for one hidden layer.
         outputs: extent of the last axis of the output.
         key: random key of the initial weights.
-        activation: "relu", "tanh", "sigmoid" or "gelu". Weights start by He's rule with the
-            activation's gain, those of the last layer with gain 1.
+        activation: "relu", "tanh", "sigmoid", "gelu", or a function such as ``cr.softplus``, a
+            layer, or a class of layers. Weights start by He's rule with the activation's gain (that
+            of relu for other functions), those of the last layer with gain 1.
 
     Raises:
-        DomainError: for an unknown activation or a width below 1.
+        DomainError: for an unknown activation, or a width that is no whole number above 0.
 
     >>> import chainrule as cr
     >>> cr.nn.MLP(64, (128, 32), 10, key=cr.random.key(0), activation="tanh")
@@ -139,22 +144,19 @@ class MLP(Sequential):
     def __init__(
         self,
         inputs: int,
-        hidden: Sequence[int],
+        hidden: int | Sequence[int],
         outputs: int,
         *,
         key: Tensor,
-        activation: str = "relu",
+        activation: str | Layer | type[Module] = "relu",
         dtype: Any = "float32",
     ) -> None:
-        if activation not in _ACTIVATIONS:
-            raise DomainError(
-                f"MLP: unknown activation {activation!r}; known are {', '.join(_ACTIVATIONS)}"
-            )
-        widths = [inputs, *hidden, outputs]
+        make, name = _activation(activation)
+        widths = _widths(inputs, hidden, outputs)
         layers: list[Layer] = []
         for depth, (before, after) in enumerate(pairwise(widths)):
-            last = depth == len(hidden)
-            gain = initialisers.gain("linear" if last else activation)
+            last = depth == len(widths) - 2
+            gain = initialisers.gain("linear" if last else name)
             layers.append(
                 Linear(
                     before,
@@ -165,5 +167,31 @@ class MLP(Sequential):
                 )
             )
             if not last:
-                layers.append(_ACTIVATIONS[activation]())
+                layers.append(make())
         super().__init__(*layers)
+
+
+def _activation(given: Any) -> tuple[Callable[[], Layer], str]:
+    """What makes a layer of this activation, and the name of its gain."""
+    for name, kind in _ACTIVATIONS.items():
+        same = given is kind or given is getattr(functions, name) or isinstance(given, kind)
+        if same or (isinstance(given, str) and given == name):
+            return kind, name
+    if not callable(given):
+        raise DomainError(
+            f"MLP: unknown activation {given!r}; known are {', '.join(_ACTIVATIONS)}, or give a "
+            "function such as cr.softplus"
+        )
+    return given if isinstance(given, type) else lambda: given, "relu"
+
+
+def _widths(inputs: int, hidden: Any, outputs: int) -> list[int]:
+    """The extents of the last axis from the input to the output."""
+    listed = hidden if isinstance(hidden, (list, tuple)) else [hidden]
+    widths = [inputs, *listed, outputs]
+    if not all(isinstance(width, (int, np.integer)) and width >= 1 for width in widths):
+        raise DomainError(
+            f"MLP: widths are whole numbers above 0, such as MLP(64, (128, 32), 10, key=…); got "
+            f"{inputs!r}, {hidden!r}, {outputs!r}"
+        )
+    return widths

@@ -13,7 +13,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 import numpy as np
 
@@ -64,18 +64,29 @@ class Module:
         """The output of the network; every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} has no __call__: say what it computes")
 
+    if not TYPE_CHECKING:  # else every misspelt attribute would pass for one
+
+        def __getattr__(self, name: str) -> Any:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in _ELSEWHERE:
+                message += f"; in chainrule: {_ELSEWHERE[name]}"
+            raise AttributeError(message, name=name, obj=self)
+
     # -- tensors by path ---------------------------------------------------------------------------
 
     def parameters(self) -> dict[str, Tensor]:
         """The tensors to be trained by their paths, such as ``"layers.0.weight"``.
 
         A tensor that stands in several places is listed once, under its first path.
+
+        >>> import chainrule as cr
+        >>> model = cr.nn.Linear(2, 1, key=cr.random.key(0))
+        >>> for path, tensor in model.parameters().items():
+        ...     print(path, tensor.shape)
+        weight (1, 2)
+        bias (1,)
         """
-        found: dict[int, tuple[str, Tensor]] = {}
-        for path, leaf in tree.paths(self):
-            if leaf.requires_grad:
-                found.setdefault(id(leaf), (path, leaf))
-        return dict(found.values())
+        return trainable(self)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Every tensor by its path, parameters and buffers."""
@@ -214,6 +225,16 @@ class Module:
         return summarize(self, *inputs)
 
 
+_ELSEWHERE = {
+    "forward": "__call__ says what a module computes, and model(x) calls it",
+    "named_parameters": "parameters() is a dict, for path, tensor in model.parameters().items()",
+    "named_modules": "modules() gives the paths, for path, module in model.modules()",
+    "zero_grad": "opt = cr.optim.adam(1e-3).bind(model), then opt.zero_grad()",
+    "to": "the dtype is an argument of the layer, such as dtype='float64'",
+}
+"""What others call methods, and what does it here."""
+
+
 # -- the pytree ------------------------------------------------------------------------------------
 
 
@@ -272,6 +293,15 @@ def _put_together(cls: type[Module], skeleton: Any, children: list[Any]) -> Modu
     module = object.__new__(cls)
     vars(module).update(_fill(skeleton, iter(children)))
     return module
+
+
+def trainable(value: Any) -> dict[str, Tensor]:
+    """The tensors of a pytree that require a gradient by path, each once under its first."""
+    found: dict[int, tuple[str, Tensor]] = {}
+    for path, leaf in tree.paths(value):
+        if leaf.requires_grad:
+            found.setdefault(id(leaf), (path, leaf))
+    return dict(found.values())
 
 
 def static_parts(module: Module) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Optimizers: pure pairs of ``init`` and ``update`` that chain, and their stateful face."""
 
+from typing import NoReturn
+
 from chainrule.optim.bound import BoundOptimizer
 from chainrule.optim.methods import (
     LearningRate,
@@ -30,3 +32,10 @@ __all__ = [
     "scale_by_learning_rate",
     "sgd",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    message = f"module {__name__!r} has no attribute {name!r}"
+    if name.lower() in __all__:
+        message += f"; it is a function, cr.optim.{name.lower()}(learning_rate).bind(model)"
+    raise AttributeError(message)

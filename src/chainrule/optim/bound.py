@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule import functions
-from chainrule.core.errors import GradientError
-from chainrule.nn.module import Module
+from chainrule.core import tree
+from chainrule.core.errors import ArgumentError, GradientError
+from chainrule.nn.module import trainable
 from chainrule.optim.transform import Optimizer, apply_updates
 from chainrule.tensor import Tensor
 
@@ -14,19 +15,20 @@ __all__ = ["BoundOptimizer"]
 
 
 class BoundOptimizer:
-    """An optimizer together with one model and its state; made by `Optimizer.bind`.
+    """An optimizer together with what it trains and its state; made by `Optimizer.bind`.
 
     Attributes:
         optimizer: the pure pair behind it.
-        model: whose parameters it trains.
+        model: the network, or the pytree of tensors, whose parameters it trains.
         state: the state of the pair, a pytree of tensors.
 
-    Trained are the parameters that the model has when it is bound. One that is frozen later, by
-    ``.requires_grad_(False)``, keeps its value until it requires a gradient again.
+    Trained are the tensors that require a gradient when the model is bound. One that is frozen
+    later, by ``.requires_grad_(False)``, keeps its value until it requires a gradient again.
     """
 
-    def __init__(self, optimizer: Optimizer, model: Module) -> None:
-        parameters = model.parameters()
+    def __init__(self, optimizer: Optimizer, model: Any) -> None:
+        _check(model)
+        parameters = trainable(model)
         if not parameters:
             raise GradientError(
                 f"{type(model).__name__} has no parameter to train: no tensor with "
@@ -39,7 +41,7 @@ class BoundOptimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients accumulated so far."""
-        for parameter in self.model.parameters().values():
+        for parameter in trainable(self.model).values():
             parameter.zero_grad()
 
     def step(self) -> None:
@@ -51,15 +53,15 @@ class BoundOptimizer:
             GradientError: if a parameter has no gradient, or the model has got or lost one since it
                 was bound; it is named.
         """
-        trained = self.model.parameters()
+        trained = trainable(self.model)
         parameters = self._bound(trained)
         missing = [path for path, parameter in trained.items() if parameter.grad is None]
         if len(missing) == len(trained):
             raise GradientError("step() before loss.backward(): no parameter has a gradient")
         if missing:
             raise GradientError(
-                f"the loss does not depend on {', '.join(missing)}. Leave such parameters out of "
-                "training with .requires_grad_(False)."
+                f"the loss does not depend on {_listed(missing)}. Leave such parameters out "
+                "of training with .requires_grad_(False)."
             )
         gradients = {
             path: trained[path].grad if path in trained else functions.zeros_like(parameter)
@@ -73,17 +75,43 @@ class BoundOptimizer:
 
     def _bound(self, trained: dict[str, Tensor]) -> dict[str, Tensor]:
         """The parameters that were bound, also those frozen since then."""
-        own = self.model.state_dict()
+        own = dict(tree.paths(self.model))
         changed = [*(trained.keys() - set(self._paths)), *(set(self._paths) - own.keys())]
         if changed:
             raise GradientError(
-                f"{', '.join(sorted(changed))} became a parameter of the model, or left it, after "
+                f"{_listed(sorted(changed))} became a parameter of the model, or left it, after "
                 "the optimizer was bound; bind it again"
             )
         return {path: own[path] for path in self._paths}
 
     def __repr__(self) -> str:
         return f"{self.optimizer!r}.bind({type(self.model).__name__})"
+
+
+def _check(model: Any) -> None:
+    """Raise if this is no pytree of tensors that can be given new values."""
+    if isinstance(model, type):
+        raise ArgumentError(
+            f"bind: {model.__name__} is a class; make a network of it first, {model.__name__}(…)"
+        )
+    for path, leaf in tree.paths(model):
+        if not isinstance(leaf, Tensor):
+            raise ArgumentError(
+                "bind takes a network, a tensor, or lists and dicts of tensors, not "
+                f"{type(leaf).__name__}{f' at {path}' if path else ''}"
+            )
+        if not leaf.is_leaf:
+            raise ArgumentError(
+                f"bind: the tensor{f' at {path}' if path else ''} was computed from others; only "
+                "tensors made by cr.tensor(…, requires_grad=True) can be trained"
+            )
+
+
+def _listed(paths: list[str]) -> str:
+    """The paths for a message; that of a single tensor is empty, those in a list are numbers."""
+    return ", ".join(
+        f"tensor {path}".rstrip() if not path or path[0].isdigit() else path for path in paths
+    )
 
 
 def _constants(parameters: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,6 @@ from chainrule.core.tree import flatten, map_tree
 from chainrule.tensor import Tensor
 
 if TYPE_CHECKING:
-    from chainrule.nn.module import Module
     from chainrule.optim.bound import BoundOptimizer
 
 __all__ = [
@@ -59,8 +58,16 @@ class Optimizer:
     init: Init = dataclasses.field(repr=False)
     update: Update = dataclasses.field(repr=False)
 
-    def bind(self, model: Module) -> BoundOptimizer:
+    def bind(self, model: Any) -> BoundOptimizer:
         """The familiar stateful face for one model: ``zero_grad()`` and ``step()``.
+
+        Args:
+            model: a network, or a tensor, or lists and dicts of tensors; those with
+                ``requires_grad=True`` are trained.
+
+        Raises:
+            ArgumentError: if something in it is no tensor, or was computed from others.
+            GradientError: if there is nothing to train.
 
         >>> import chainrule as cr
         >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
@@ -73,6 +80,12 @@ class Optimizer:
         ...     opt.step()
         >>> loss.item() < 1e-3
         True
+        >>> w = cr.tensor([3.0, -2.0], requires_grad=True)
+        >>> opt = cr.optim.sgd(0.5).bind([w])
+        >>> (w * w).sum().backward()
+        >>> opt.step()
+        >>> w
+        tensor([0., 0.], requires_grad=True)
         """
         from chainrule.optim.bound import BoundOptimizer
 

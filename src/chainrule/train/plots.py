@@ -31,6 +31,7 @@ def plot_curves(
     title: str = "",
     held_out: str = "validation",
     loss: str = "loss (mean over examples)",
+    least: float | None = None,
 ) -> Path:
     """Draw the loss and each metric over the epochs, and save the picture.
 
@@ -40,6 +41,7 @@ def plot_curves(
         title: above the picture.
         held_out: what the validation data are called.
         loss: what the axis of the loss says, with its unit.
+        least: the least loss possible, where that is not 0; drawn as a line.
 
     Raises:
         MissingExtraError: without matplotlib.
@@ -56,6 +58,8 @@ def plot_curves(
         ax.plot(numbers, run.curve(name), label="training", **_TRAINING, **size)
         if run.history[0].validation:
             ax.plot(numbers, run.curve(name, True), label=held_out, **_VALIDATION, **size)
+        if name == "loss" and least is not None:
+            ax.axhline(least, color="0.5", linestyle=":", label=f"least possible: {least:.3f}")
         _name_axes(ax, name, loss)
         ax.legend(frameon=False)
     if title:
@@ -111,9 +115,11 @@ def plot_mistakes(
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:most]
-    columns = max(3, min(5, len(wrong)))
-    rows = max(1, -(-len(wrong) // columns))
-    figure = _figure(1.8 * columns, 2.3 * rows + 0.4)
+    rows = max(1, -(-len(wrong) // 5))
+    columns = max(3, -(-len(wrong) // rows))
+    tall = images.shape[1] / images.shape[2]
+    # inches: a column with its gap, a row with the two lines above it, and the title of all
+    figure = _figure(1.8 * columns, (1.74 * tall + 0.42) * rows + 0.25)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[len(wrong) :]:
         ax.set_axis_off()

@@ -12,13 +12,14 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from chainrule._version import __version__
-from chainrule.core.errors import ChainRuleError, TreeError
+from chainrule.core.errors import ArgumentError, ChainRuleError, TreeError
 from chainrule.nn.module import Module
 
 __all__ = ["SavedModelError", "load", "read_metadata", "save", "write_atomically"]
@@ -49,8 +50,10 @@ def save(
 
     Raises:
         TypeError: if JSON cannot hold the metadata.
+        ArgumentError: if model and path are exchanged, or no such things.
         OSError: if the file cannot be written; then nothing has changed.
     """
+    _check("save", model, path)
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -71,12 +74,12 @@ def save(
     return write_atomically(path, write)
 
 
-def load(path: str | os.PathLike[str], model: Network) -> Network:
+def load(model: Network, path: str | os.PathLike[str]) -> Network:
     """Give a model the tensors of a file; if anything does not fit, the model stays as it is.
 
     Args:
+        model: of the same architecture as the one saved.
         path: a file written by `save`.
-        model: of the same architecture.
 
     Returns:
         The model.
@@ -84,16 +87,18 @@ def load(path: str | os.PathLike[str], model: Network) -> Network:
     Raises:
         SavedModelError: if the file is damaged, no model of chainrule, or the architecture
             differs; then every difference is listed.
+        ArgumentError: if model and path are exchanged, or no such things.
         FileNotFoundError: if there is no such file.
 
     >>> import chainrule as cr, tempfile, os
     >>> model = cr.nn.Linear(2, 1, key=cr.random.key(0))
     >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
     >>> other = cr.nn.Linear(2, 1, key=cr.random.key(1))
-    >>> _ = cr.train.load(cr.train.save(model, path), other)
+    >>> _ = cr.train.load(other, cr.train.save(model, path))
     >>> bool((other.weight == model.weight).all())
     True
     """
+    _check("load", model, path)
     arrays, description = _read(path)
     own = model.state_dict()
     mistyped = [
@@ -120,6 +125,18 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         SavedModelError: if the file is damaged or no model of chainrule.
     """
     return dict(_read(path)[1]["metadata"])
+
+
+def _check(function: str, model: Any, path: Any) -> None:
+    if not isinstance(model, Module) or not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(
+            f"{function}(model, path) takes a module and then the path of its file, got "
+            f"{_kind(model)} and {_kind(path)}"
+        )
+
+
+def _kind(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -182,8 +199,12 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], N
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):  # also what a disk that is read-only says about no file
+            partial.unlink()
+        if isinstance(error, OSError) and str(error.filename) == str(partial):
+            # of the same class, by the number, but about the file that the caller knows
+            raise OSError(error.errno, error.strerror, str(target)) from None
         raise
     _sync_folder(target.parent)
     return target
