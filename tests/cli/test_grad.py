@@ -51,12 +51,37 @@ class TestGradient:
 
     def test_a_formula_may_begin_with_a_minus_sign(self) -> None:
         assert rows(run("-h^2", "--at", "h=2").output)["∂f/∂h"] == ["-4", "-4", "✓"]
+        assert rows(run("--h", "--at", "h=2").output)["f"] == ["=", "2"]
 
     def test_kinks_and_borders_are_named(self) -> None:
         output = run("|x| + relu(y) + sqrt z", "--at", "x=0,y=0,z=0").output
         assert "kink: slope -1 from the left, 1 from the right; 0 is taken" in output
         assert "kink: slope 0 from the left, 1 from the right; 0 is taken" in output
-        assert "no value right beside this point" in output
+        assert "infinite slope here; no value on the left; 0 is taken by convention" in output
+
+    @pytest.mark.parametrize("formula", ["x^(2/3)", "sqrt x", "x^(1/3)", "x^x", "1000 - √x"])
+    def test_infinite_slopes_at_a_border(self, formula: str) -> None:
+        says = "infinite slope here; no value on the left; 0 is taken by convention"
+        assert says in run(formula, "--at", "x=0").output
+
+    @pytest.mark.parametrize("formula", ["|x|^(1/3)", "sign(x) |x|^(1/2)"])
+    def test_infinite_slopes_between_values(self, formula: str) -> None:
+        output = run(formula, "--at", "x=0").output
+        assert "infinite slope here" in output
+        assert "jump" not in output
+        assert "no value" not in output
+
+    def test_a_border_with_a_slope(self) -> None:
+        assert "not checked: no value on the left" in run("x^(3/2)", "--at", "x=0").output
+
+    @pytest.mark.parametrize(
+        ("formula", "at"),
+        [("tan x", "pi/2"), ("floor x", "2"), ("sign x", "0"), ("x + ceil(x)/1000", "-1")],
+    )
+    def test_jumps_and_poles(self, formula: str, at: str) -> None:
+        output = run(formula, "--at", f"x={at}").output
+        assert "no slope: the value jumps here, or has a pole" in output
+        assert "kink" not in output
 
     def test_a_constant(self) -> None:
         result = run("2 + 3")
@@ -101,6 +126,12 @@ class TestMatrices:
     def test_what_the_eigenvalues_say(self, formula: str, says: str) -> None:
         assert says in run(formula, "--hessian", "--at", "x=1,y=1").output
 
+    @pytest.mark.parametrize("formula", ["sqrt x", "|x|", "floor x", "x^(3/2)"])
+    def test_no_verdict_on_eigenvalues_that_are_not_checked(self, formula: str) -> None:
+        output = run(formula, "--hessian", "--at", "x=0").output
+        assert "definite" not in output
+        assert "numerical check: impossible" in output
+
     def test_a_kink_in_the_check(self) -> None:
         assert "kink" in run("|x|", "--hessian", "--at", "x=0").output
 
@@ -113,7 +144,12 @@ REFUSALS = [
     (["x*y"], "no value for x, y; give the point with --at x=…,y=…"),
     (["x", "--at", "x=1,q=2"], "no variable 'q'; its variables are x"),
     (["x", "--at", "x=abc"], "the value of x is no number but 'abc'"),
-    (["x", "--at", "x="], "the value of x is no number"),
+    (["x", "--at", "x="], "--at: x has no value; write x=1"),
+    (["x", "--at", "x=2,5"], "for a decimal number write a point: 2.5"),
+    (["2,5x", "--at", "x=1"], "these are 2 formulas; for a decimal number write a point: 2.5"),
+    (["rate x", "--at", "rate=1"], "letters are multiplied: rate is r*a*t*e"),
+    (["loss", "--at", "l=1"], "no value for o, s; give the point with --at o=…,s=… (letters are"),
+    (["x^2 at x=1"], "the point is an option: chainrule grad 'x^2' --at 'x=1'"),
     (["x", "--at", "x=1,x=2"], "x is given twice"),
     (["x", "--at", "x"], "write NAME=VALUE"),
     (["x", "--at", "x=1/0"], "must be finite"),
@@ -125,7 +161,8 @@ REFUSALS = [
     (["x > 1", "--at", "x=2"], "is a condition"),
     (["x, y", "--at", "x=1,y=1"], "2 formulas; with --jacobian"),
     (["x", "--at", "x=1", "--jacobian", "--hessian"], "choose one"),
-    (["x", "--hesian"], "--hesian"),
+    (["x", "--hesian"], "no such option: --hesian; did you mean --hessian?"),
+    (["x", "--quick=1"], "no such option: --quick; see chainrule grad --help"),
 ]
 
 
@@ -157,6 +194,21 @@ def test_help_explains_the_command() -> None:
     assert result.exit_code == 0
     for word in ("--at", "--wrt", "--jacobian", "--hessian", "Examples"):
         assert word in result.output
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["grad"], ["train"], ["train", "digits"]], ids=lambda words: " ".join(words)
+)
+def test_flags_take_no_value_in_the_help(command: list[str]) -> None:
+    result = CliRunner().invoke(app, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "bool" not in result.output.lower()
+
+
+def test_as_a_module() -> None:
+    command = [sys.executable, "-m", "chainrule", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"chainrule {chainrule.__version__}\n"
 
 
 def test_version_and_unknown_commands() -> None:

@@ -33,7 +33,25 @@ class _Commands(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
             command = get_command(import_module(COMMANDS[name][0]).app)
+            _untype_flags(command, ctx)
         return name, command, rest
+
+    def get_params(self, ctx: Any) -> Any:
+        return _untyped(super().get_params(ctx))
+
+
+def _untyped(params: Any) -> Any:
+    """The parameters; flags among them are shown in the help without a type: they take no value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
+def _untype_flags(command: Any, ctx: Any) -> None:
+    _untyped(command.get_params(ctx))
+    for inner in getattr(command, "commands", {}).values():
+        _untype_flags(inner, ctx)
 
 
 app = typer.Typer(
@@ -85,4 +103,4 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal without ∂ shows ? and goes on
             stream.reconfigure(errors="replace")
-    app()
+    app(prog_name="chainrule")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperCommand
 
-from chainrule.calculus import GradientCheck, check_gradient, grad, hessian, jacobian
+from chainrule.calculus import check_gradient, grad, hessian, jacobian
 from chainrule.cli.output import console, fail, message, number, table
 from chainrule.core.errors import ChainRuleError, DomainError
 from chainrule.core.node import Node, topological, variable
-from chainrule.notation import Formula, canonical, parse, parse_many, to_text
+from chainrule.notation import Formula, canonical, functions, parse, parse_many, to_text
+from chainrule.notation.names import GREEK
+from chainrule.tensor import Tensor
 
 __all__ = ["app"]
 
@@ -34,9 +38,28 @@ chainrule grad 'log(1 + e^(-x))' --hessian --at x=0
 """
 
 _PAIR = re.compile(r"[,;\s]\s*(?=[^,;=\s]+\s*=)")
+_OPTION = re.compile(r"(--[a-z]{3}[a-z-]*)(=.*)?")
+_POINT = re.compile(r"(.*\S)\s+at\s+(\S+\s*=.*)", re.DOTALL)
+_DECIMAL_COMMA = re.compile(r"\b([0-9]+),([0-9]+)")
+_WORD = re.compile(r"(?<![A-Za-z_\\])[A-Za-z]{3,}")
+
+
+class _Command(TyperCommand):
+    """A command whose argument may begin with minus signs, but not look like a misspelt option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        known = [name for param in self.get_params(ctx) for name in param.opts]
+        for argument in args[: args.index("--")] if "--" in args else args:
+            match = _OPTION.fullmatch(argument)
+            if match is not None and match.group(1) not in known:
+                near = difflib.get_close_matches(match.group(1), known, n=1)
+                offer = f"; did you mean {near[0]}?" if near else "; see chainrule grad --help"
+                fail(f"no such option: {match.group(1)}{offer}")
+        return super().parse_args(ctx, args)
 
 
 @app.command(
+    cls=_Command,
     context_settings={"ignore_unknown_options": True},  # a formula may begin with a minus sign
     epilog=EXAMPLES,
 )
@@ -79,12 +102,15 @@ def differentiate(
     """
     if as_jacobian and as_hessian:
         fail("choose one of --jacobian and --hessian")
+    if (inside := _POINT.fullmatch(formula)) is not None:
+        fail(f"the point is an option: chainrule grad '{inside[1]}' --at '{inside[2]}'")
     try:
         formulas = parse_many(formula)
         if len(formulas) > 1 and not as_jacobian:
-            fail(f"these are {len(formulas)} formulas; with --jacobian all are differentiated")
+            hint = _decimal_point(formula) or "with --jacobian all are differentiated"
+            fail(f"these are {len(formulas)} formulas; {hint}")
         names = formulas[0].names
-        task = _Task(formulas, _point(at or [], names), _chosen(wrt, names))
+        task = _Task(formulas, _point(at or [], names, formula), _chosen(wrt, names))
         show = _show_jacobian if as_jacobian else _show_hessian if as_hessian else _show_gradient
         with np.errstate(all="ignore"):  # what is not finite is said in words
             task.check_values()
@@ -98,8 +124,8 @@ def differentiate(
 # -- what was asked --------------------------------------------------------------------------------
 
 
-def _point(pairs: Sequence[str], names: Sequence[str]) -> list[float]:
-    """The value of each name, from texts such as ``x=1,y=2``."""
+def _point(pairs: Sequence[str], names: Sequence[str], formula: str) -> list[float]:
+    """The value of each name in ``formula``, from texts such as ``x=1,y=2``."""
     found: dict[str, float] = {}
     for pair in [part for text in pairs for part in _PAIR.split(text.strip(" ,;")) if part]:
         written, equals, text = pair.partition("=")
@@ -107,18 +133,40 @@ def _point(pairs: Sequence[str], names: Sequence[str]) -> list[float]:
         if not equals:
             fail(f"--at {pair!r}: write NAME=VALUE, such as x=1,y=2")
         if name not in names:
-            fail(f"--at: the formula has no variable {name!r}; {_variables(names)}")
+            words = _products(formula, names)
+            fail(f"--at: the formula has no variable {name!r}; {_variables(names)}{words}")
         if name in found:
             fail(f"--at: {name} is given twice")
         found[name] = _value(name, text)
     missing = [name for name in names if name not in found]
     if missing:
         example = ",".join(f"{name}=…" for name in missing)
-        fail(f"no value for {', '.join(missing)}; give the point with --at {example}")
+        fail(
+            f"no value for {', '.join(missing)}; give the point with --at {example}"
+            + _products(formula, names)
+        )
     return [found[name] for name in names]
 
 
+def _products(formula: str, names: Sequence[str]) -> str:
+    """A remark on the first word of the formula that was read as a product of letters."""
+    for word in _WORD.findall(formula):
+        known = functions.lookup(word) is not None or word in functions.CONSTANTS or word in GREEK
+        if not known and set(word) <= {*names, "e"}:
+            return f" (letters are multiplied: {word} is {'*'.join(word)})"
+    return ""
+
+
+def _decimal_point(text: str) -> str:
+    match = _DECIMAL_COMMA.search(text)
+    return f"for a decimal number write a point: {match[1]}.{match[2]}" if match else ""
+
+
 def _value(name: str, text: str) -> float:
+    if not text.strip():
+        fail(f"--at: {name} has no value; write {name}=1")
+    if hint := _decimal_point(text):
+        fail(f"--at: the value of {name} is no number but {text.strip()!r}; {hint}")
     try:
         formula = parse(text)
     except ChainRuleError as error:
@@ -243,26 +291,65 @@ def _show_gradient(out: Console, task: _Task) -> None:
 def _by_differences(formula: Formula, values: Sequence[float], index: int) -> tuple[str, str]:
     """The partial derivative by differences, and how it compares."""
 
-    def along(x: object) -> object:
+    def along(x: object) -> Tensor:
         return formula(*values[:index], x, *values[index + 1 :])
+
+    def value_at(x: float) -> float:
+        return float(along(x))
 
     try:
         report = check_gradient(along, values[index], directions=0)
     except DomainError:
         return "–", "[yellow]the slope is not finite here[/]"
     (found,) = report.comparisons
-    if found.verdict == "kink":
-        left, right = found.slopes
-        slopes = f"slope {left:.6g} from the left, {right:.6g} from the right"
-        return "–", f"[yellow]a kink: {slopes}; {number(found.automatic)} is taken[/]"
     if found.verdict == "ok":
         return number(found.numerical), "[green]✓[/]"
+    taken = f"{number(found.automatic)} is taken"
+    left, right = (_side(value_at, values[index], sign) for sign in (-1.0, 1.0))
+    sides = {"left": left, "right": right}
+    if "jump" in sides.values():
+        return "–", f"[yellow]no slope: the value jumps here, or has a pole; {taken}[/]"
+    missing = [name for name, kind in sides.items() if kind == "missing"]
+    if len(missing) == 2:
+        return "–", "[yellow]the formula has no value on either side of this point[/]"
+    remarks = [f"no value on the {name}" for name in missing]
+    if "steep" in sides.values():
+        remark = "; ".join(["infinite slope here", *remarks, f"{taken} by convention"])
+        return "–", f"[yellow]{remark}[/]"
+    if missing:
+        return "–", f"[yellow]not checked: {remarks[0]}[/]"
+    if found.verdict == "kink":
+        before, after = found.slopes
+        slopes = f"slope {before:.6g} from the left, {after:.6g} from the right"
+        return "–", f"[yellow]a kink: {slopes}; {taken}[/]"
     if not np.isfinite(found.numerical):
-        return "–", "[yellow]the formula has no value right beside this point[/]"
-    if found.verdict == "unreliable":
+        return "–", "[yellow]not checked: the formula has no value close to this point[/]"
+    if found.verdict in ("unreliable", "jump"):
         error = f"{found.uncertainty:.1e}"
         return number(found.numerical), f"[yellow]too uncertain to judge (± {error})[/]"
     return number(found.numerical), "[bold red]✗ differs[/]"
+
+
+def _side(f: Callable[[float], float], x: float, sign: float) -> str:
+    """What f does on one side of x: "missing", "jump", "steep" (an infinite slope) or "plain".
+
+    Judged from the increments for four steps, each a hundredth of the one before: those of a jump
+    stay, and slopes that are infinite go on growing.
+    """
+    steps = sign * max(1.0, abs(x)) * np.array([1e-3, 1e-5, 1e-7, 1e-9])
+    here, beside = f(x), np.array([f(x + step) for step in steps])
+    if not np.isfinite(beside[-1]):
+        return "missing"
+    increments = np.abs(beside - here)
+    noise = 1e3 * np.finfo(float).eps * max(1e-300, abs(here), abs(beside[-1]))
+    if not np.all(np.isfinite(beside)) or increments[-1] <= noise:
+        return "plain"
+    if np.all(increments[2:] > 0.9 * increments[1:-1]):
+        return "jump"
+    slopes = increments / np.abs(steps)
+    growth = np.diff(slopes)
+    steep = np.all(growth > 0.01 * slopes[1:]) and np.all(growth[1:] > 0.9 * growth[:-1])
+    return "steep" if steep else "plain"
 
 
 def _show_jacobian(out: Console, task: _Task) -> None:
@@ -275,10 +362,11 @@ def _show_hessian(out: Console, task: _Task) -> None:
     (formula,) = task.formulas
     found = np.array(hessian(formula, argnums=task.argnums)(*task.values), dtype=float)
     _matrix(out, "H", task.chosen, task.chosen, found)
+    checked = _verdict(out, task, formula, grad(formula, argnums=task.argnums))
     if np.all(np.isfinite(found)):
         eigenvalues = np.linalg.eigvalsh((found + found.T) / 2)
-        out.print(f"eigenvalues {', '.join(map(number, eigenvalues))}: {_definite(eigenvalues)}")
-    _verdict(out, task, grad(formula, argnums=task.argnums))
+        meaning = f": {_definite(eigenvalues)}" if checked else ""
+        out.print(f"eigenvalues {', '.join(map(number, eigenvalues))}{meaning}")
 
 
 def _definite(eigenvalues: np.ndarray) -> str:
@@ -304,17 +392,27 @@ def _matrix(
     out.print()
 
 
-def _verdict(out: Console, task: _Task, f: Callable[..., object]) -> None:
-    """One line: whether the derivatives of ``f`` agree with differences."""
+def _verdict(out: Console, task: _Task, *functions: Callable[..., object]) -> bool:
+    """One line: whether the derivatives of the functions agree with differences."""
     try:
-        report: GradientCheck = check_gradient(task.at_chosen(f), *task.point)
+        reports = [check_gradient(task.at_chosen(f), *task.point) for f in functions]
     except DomainError:
         out.print("numerical check: [yellow]impossible, a derivative is not finite here[/]")
-        return
-    judged = [c for c in report.comparisons if c.verdict in ("ok", "wrong")]
-    if not report.ok:
-        out.print(f"numerical check: [bold red]✗ differs by {report.worst.error:.1e}[/]")
-    elif len(judged) < len(report.comparisons):
-        out.print("numerical check: [yellow]the point lies on a kink, or differences scatter[/]")
+        return False
+    found = [comparison for report in reports for comparison in report.comparisons]
+    verdicts = {comparison.verdict for comparison in found}
+    if "kink" in verdicts:
+        said = "[yellow]impossible, the point lies on a kink[/]"
+    elif "jump" in verdicts:
+        said = "[yellow]impossible, a value jumps here, or has a pole[/]"
+    elif not all(np.isfinite(comparison.numerical) for comparison in found):
+        said = "[yellow]impossible, there is no value on some side of this point[/]"
+    elif "wrong" in verdicts:
+        worst = max(report.worst.error for report in reports if not report.ok)
+        said = f"[bold red]✗ differs by {worst:.1e}[/]"
+    elif "unreliable" in verdicts:
+        said = "[yellow]differences are too uncertain to judge[/]"
     else:
-        out.print("numerical check: [green]✓ agrees with differences[/]")
+        said = "[green]✓ agrees with differences[/]"
+    out.print(f"numerical check: {said}")
+    return verdicts == {"ok"}

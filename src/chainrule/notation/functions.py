@@ -19,6 +19,7 @@ __all__ = [
     "ALIASES",
     "APPLIED",
     "CONSTANTS",
+    "FOREIGN",
     "Function",
     "conditions",
     "lookup",
@@ -84,6 +85,28 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Other spellings, and the names of primitives for familiar functions."""
+
+FOREIGN: Mapping[str, str] = MappingProxyType(
+    {
+        "cbrt": "write x^(1/3) for x > 0, sign(x) |x|^(1/3) for any x",
+        "softmax": "it takes an array; write e^x/(e^x + e^y), or see cr.softmax",
+        "lim": "formulas hold no limits",
+        "der": "formulas hold no derivatives; take them with cr.derivative or cr.grad",
+        "diff": "formulas hold no derivatives; take them with cr.derivative or cr.grad",
+    }
+    | {
+        foreign: f"did you mean {own!r}?"
+        for foreign, own in (
+            ("arctg", "arctan"),
+            ("cosec", "csc"),
+            ("cotan", "cot"),
+            ("cotg", "cot"),
+            ("ctg", "cot"),
+            ("tgh", "tanh"),
+        )
+    }
+)
+"""Names that formulas do not have, and what to do instead."""
 
 APPLIED: Mapping[str, str] = MappingProxyType(
     {"sigma": "sigmoid", "psi": "digamma", "Gamma": "gamma_function"}
@@ -196,7 +219,9 @@ def known_names() -> list[str]:
     own = [
         name
         for name, record in PRIMITIVES.items()
-        if isinstance(record, Elementwise) and not record.parameters
+        if isinstance(record, Elementwise)
+        and not record.parameters
+        and not yields_condition(name)  # these are written with symbols
     ]
     return sorted(
         {*own, *ALIASES, *_DERIVED, "sigma"}

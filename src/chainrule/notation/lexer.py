@@ -47,10 +47,16 @@ _SPACE = re.compile(r"(?:\s|~|\\[,;:!> ]|[\u200b-\u200f\u2061-\u2064\ufeff])+")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[A-Za-z]+")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*")
+_SUBSCRIBED = re.compile(r"[A-Za-z]{3,}(?:_[A-Za-z]{2,}[0-9]*)+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _BASE = re.compile(r"\s*_(?:\{\s*([0-9]+)\s*\}|([0-9]+))|\s*([₀-₉]+)")
 _BRACED = re.compile(r"\s*\{\s*(\\?[A-Za-z][A-Za-z0-9_]*)\s*\}")
 _BAR = re.compile(r"\\(?:(left|mleft|[bB]igg?l)|right|mright|[bB]igg?r)\s*(\||\.)")
+_DERIVATIVE = re.compile(  # d/dx and \frac{d}{dx}
+    r"d\s*/\s*d\s*[^\W\d_](?![^\W\d_])"
+    r"|\\[dt]?frac\s*\{\s*d\s*[^\W\d_]?\s*\}\s*\{\s*d\s*\\?[^\W\d_]+\s*\}"
+)
+_NO_DERIVATIVES = "a formula holds no derivatives, take them with cr.derivative or cr.grad"
 _SUPERSCRIPT = re.compile(r"([⁺⁻]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 
@@ -81,6 +87,8 @@ class _Lexer:
             space = _SPACE.match(text, self.position)
             if space is not None:
                 self.position = space.end()
+            elif "d" not in self.declared and _DERIVATIVE.match(text, self.position):
+                self.fail(_NO_DERIVATIVES)
             elif not (self.number() or self.word() or self.command() or self.symbol()):
                 self.unknown_character()
         self.emit("end", None, len(text))
@@ -169,6 +177,15 @@ class _Lexer:
             return
         if len(run) > functions.LONGEST:
             self.fail(f"a word of {len(run)} letters is no name; write products with *")
+        if run in functions.FOREIGN:
+            self.fail(f"{run!r} is not available; {functions.FOREIGN[run]}")
+        longer = _SUBSCRIBED.match(self.text, self.position)
+        if longer is not None:
+            name = longer.group()
+            self.fail(
+                f"unknown name {name!r}: a variable has one letter, as in "
+                f"{run[0]}{name[len(run) :]} (or declare the name with names=)"
+            )
         near = functions.nearest(run)
         applied = self.text[end:].lstrip()[:1] in ("(", "[")
         parts = _segments(run)
@@ -240,8 +257,8 @@ class _Lexer:
     def unknown_character(self) -> NoReturn:
         character = self.text[self.position]
         hints = {
-            "'": "; a formula holds no derivatives, take them with cr.derivative or cr.grad",
-            "′": "; a formula holds no derivatives, take them with cr.derivative or cr.grad",
+            **dict.fromkeys("'′∂", f"; {_NO_DERIVATIVES}"),
+            "∫": "; a formula holds no integrals",
             "!": "; for the factorial of n write exp(lgamma(n + 1))",
             "%": "; for a remainder write remainder(a, b)",
             "_": "; a subscript follows a variable directly, as in w_1 or w_{12}",

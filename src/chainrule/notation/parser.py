@@ -237,6 +237,9 @@ class _Parser:
             return Variable(token.value, token.start)
         if token.kind == "function":
             return self.function()
+        if token.kind == "mod" and self.follows("mod", "("):
+            self.take()
+            return self.call(token, "remainder", self.arguments())
         if token.kind == "√":
             self.take()
             operand = self.group() if self.next.kind in _CLOSING else self.expression(_POWER)
