@@ -54,6 +54,11 @@ def test_jumps_and_poles_are_named(f, x: float) -> None:
     assert "nothing could be judged" in str(report)
 
 
+def test_a_fast_oscillation_is_no_jump() -> None:
+    report = cr.check_gradient(lambda x: cr.sin(1e7 * x), 0.0)
+    assert {c.verdict for c in report.comparisons} <= {"ok", "unreliable"}, str(report)
+
+
 def test_points_near_the_edge_of_the_domain() -> None:
     report = cr.check_gradient(lambda x: cr.log(x), 1e-3, tolerance=1e-5)
     assert {c.verdict for c in report.comparisons} == {"ok"}, str(report)
