@@ -29,6 +29,7 @@ LAYERS = {
     "notation": 5,
     "lab": 5,
     "cli": 5,
+    "__main__": 5,
     "__init__": 6,
 }
 MODULES = sorted(ROOT.rglob("*.py"))
