@@ -190,6 +190,8 @@ def _enclose_integer_pow(x: Any, n: int) -> tuple[Any, Any]:
 def _evaluate_integer_pow(x: Any, n: int) -> Any:
     if n == 2:
         return np.multiply(x, x)
+    if n == -1 and x.dtype.kind == "f":
+        return np.divide(x.dtype.type(1), x)
     if n >= 0 or x.dtype.kind == "f":
         return np.power(x, np.asarray(n, dtype=x.dtype))
     raise DTypeError("integers to negative powers are no integers; cast to float first")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.node import Node
-from chainrule.ops.arithmetic import Series, convolve, equal, greater, where
+from chainrule.ops.arithmetic import Series, convolve, equal, greater, power, where
 from chainrule.ops.bounds import by_side
 from chainrule.ops.record import Elementwise, Interval
 from chainrule.ops.shape import cast
@@ -92,7 +92,12 @@ log10: Elementwise = _logarithm(10, np.log10)
 
 
 def _never_zero(y: Node) -> Node:
-    """√x, or ∞ where it is 0: whatever is divided by it is then 0, and so are its derivatives."""
+    """√x, or ∞ where it is 0: whatever is divided by it is then 0, and so are its derivatives.
+
+    Where the value is known and holds no 0 there is nothing to guard.
+    """
+    if y.value is not None and np.all(y.value):
+        return y
     return where(equal(y, 0.0), np.inf, y)
 
 
@@ -109,7 +114,7 @@ def _taylor_sqrt(k: int, series: Series, y: Callable[[int], Node | None]) -> Nod
 sqrt: Elementwise = Elementwise(
     name="sqrt",
     evaluate=np.sqrt,
-    partials=(lambda x, y: 0.5 / _never_zero(y),),
+    partials=(lambda x, y: 0.5 * power(_never_zero(y), -1),),
     domain=(POSITIVE,),
     range=POSITIVE,
     monotone=("increasing",),
