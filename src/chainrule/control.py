@@ -11,12 +11,13 @@ from chainrule.core.graph import Graph, close
 from chainrule.core.node import Node, input_node
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import array_type
+from chainrule.lift import BOOL, as_node
 from chainrule.ops import branch, recompute
 from chainrule.ops.calls import call
 from chainrule.ops.exponential import stop_gradient as stop_gradient_
 from chainrule.ops.scan import scan as scan_
 from chainrule.ops.shape import full
-from chainrule.tensor import BOOL, Tensor, as_node, mode, wrap
+from chainrule.tensor import Tensor, mode, wrap
 from chainrule.tracing import Closure, trace_closure, with_captured
 
 __all__ = ["checkpoint", "cond", "custom_gradient", "scan", "stop_gradient", "while_loop"]

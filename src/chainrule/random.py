@@ -24,6 +24,7 @@ from chainrule.core.errors import DomainError, DTypeError, ShapeError
 from chainrule.core.node import Node, array, literal
 from chainrule.core.types import as_dtype
 from chainrule.functions._apply import widened
+from chainrule.lift import FLOAT, as_node, promote
 from chainrule.ops.arithmetic import add, less, maximum, minimum, mul, where
 from chainrule.ops.choice import abs_
 from chainrule.ops.exponential import exp, log, log1p, sqrt
@@ -35,7 +36,7 @@ from chainrule.ops.rounding import floor_divide, remainder
 from chainrule.ops.shape import cast, move_axis
 from chainrule.ops.sorting import argsort
 from chainrule.ops.special import erfc, erfinv
-from chainrule.tensor import FLOAT, Tensor, as_node, promote, wrap
+from chainrule.tensor import Tensor, wrap
 
 __all__ = [
     "bernoulli",

@@ -20,14 +20,15 @@ from chainrule.core.errors import (
 )
 from chainrule.core.node import VARIABLE, Node, apply, array, literal, topological, variable
 from chainrule.core.source import user_location
-from chainrule.core.types import DTYPES, ArrayType, as_dtype
+from chainrule.core.types import ArrayType, as_dtype
+from chainrule.lift import BOOL, FLOAT, INT, as_node, keeps_graph, promote, scalar_node, to_numpy
 from chainrule.methods import TensorMethods, operable
 from chainrule.modes import current as _mode
 from chainrule.modes import mode, no_grad
 from chainrule.ops import arithmetic as ar
 from chainrule.ops import operators  # noqa: F401, binds the operators of nodes
 from chainrule.ops.exponential import stop_gradient
-from chainrule.ops.shape import cast, full
+from chainrule.ops.shape import full
 from chainrule.rules.vjp import pull
 
 if TYPE_CHECKING:
@@ -36,15 +37,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayLike",
     "Tensor",
-    "as_node",
     "combine",
-    "floating",
     "mode",
     "no_grad",
     "power",
-    "promote",
     "tensor",
-    "to_numpy",
     "wrap",
     "zeros_for",
 ]
@@ -54,10 +51,6 @@ ArrayLike: TypeAlias = "Tensor | npt.ArrayLike"
 
 Operator = Callable[[Any, Any], "Tensor"]
 
-FLOAT = DTYPES["float64"]
-INT = DTYPES["int64"]
-BOOL = DTYPES["bool"]
-_SCALARS = {float: "f", int: "i", bool: "b"}
 _NUMBERS = (float, int)
 
 
@@ -89,101 +82,6 @@ def _constant(node: Node) -> Node:
     return array(node.value) if node.tracked else node
 
 
-def as_node(value: Any, dtype: np.dtype[Any] | None = None) -> Node:
-    """The node of a tensor, array, number or nested list; optionally cast to ``dtype``."""
-    if type(value) is Tensor:
-        node = value.node
-    elif type(value) in _SCALARS:
-        kind = dtype or {"f": FLOAT, "i": INT, "b": BOOL}[_SCALARS[type(value)]]
-        return _scalar(value, kind)
-    elif isinstance(value, (list, tuple)) and _keeps_graph(value):
-        node = functions.stack(value).node  # so that derivatives flow through a list of tensors
-    else:
-        node = array(to_numpy(value))
-    if dtype is not None and node.dtype is not dtype:
-        node = cast(node, dtype=dtype)
-    return node
-
-
-def _keeps_graph(value: Any) -> bool:
-    """Whether a nested list holds a tensor that is recorded or traced."""
-    if isinstance(value, (list, tuple)):
-        return any(map(_keeps_graph, value))
-    return type(value) is Tensor and (value.node.tracked or value.node.value is None)
-
-
-def _scalar(value: Any, dtype: np.dtype[Any]) -> Node:
-    try:
-        return literal(value, dtype)
-    except OverflowError:
-        raise DTypeError(f"{value} does not fit into {dtype.name}") from None
-
-
-def to_numpy(value: Any, dtype: Any = None) -> np.ndarray:
-    """A NumPy array of a supported dtype with a copy of ``value``."""
-    if isinstance(value, Tensor):
-        return np.array(value.numpy(), dtype=dtype)
-    if isinstance(value, (list, tuple)):
-        value = _plain(value)
-    try:
-        copied = np.array(value, dtype=None if dtype is None else as_dtype(dtype))
-    except ValueError as error:
-        raise ShapeError(f"cannot make an array of this: {error}") from None
-    except OverflowError as error:
-        raise DTypeError(str(error)) from None
-    if copied.dtype == object:
-        if all(isinstance(item, int) for item in copied.flat):
-            raise DTypeError("an integer does not fit into int64")
-        raise DTypeError("these are no numbers")
-    return np.asarray(copied, dtype=as_dtype(copied.dtype))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.numpy()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def promote(*values: Any, to_float: bool = False) -> list[Node]:
-    """Nodes of one dtype: NumPy's promotion, in which Python numbers do not widen.
-
-    With ``to_float`` integers and booleans become float64.
-    """
-    nodes: list[Node | None] = [
-        None if type(value) in _SCALARS else as_node(value) for value in values
-    ]
-    strong = [node.dtype for node in nodes if node is not None]
-    weak = {_SCALARS[type(value)] for value in values if type(value) in _SCALARS}
-    if strong:
-        dtype = strong[0]
-        for other in strong[1:]:
-            if other is not dtype:
-                dtype = as_dtype(np.promote_types(dtype, other))
-        if "f" in weak and dtype.kind != "f":
-            dtype = FLOAT
-        elif "i" in weak and dtype.kind == "b":
-            dtype = INT
-    else:
-        dtype = FLOAT if "f" in weak else INT if "i" in weak else BOOL
-    if to_float and dtype.kind != "f":
-        dtype = FLOAT
-    return [
-        _scalar(value, dtype)
-        if node is None
-        else node
-        if node.dtype is dtype
-        else cast(node, dtype=dtype)
-        for node, value in zip(nodes, values, strict=True)
-    ]
-
-
-def floating(node: Node) -> Node:
-    """The node itself if it is floating-point, else cast to float64 as NumPy does."""
-    return node if node.type.is_float else cast(node, dtype=FLOAT)
-
-
 def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
     """The operator method for a primitive, and its reflection."""
 
@@ -195,7 +93,7 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
                 node = apply(primitive, (a, b))
                 return wrap(node) if _mode.special else Tensor(node)
         elif type(other) in _NUMBERS and a.type.is_float:
-            node = apply(primitive, (a, _scalar(other, a.type.dtype)))
+            node = apply(primitive, (a, scalar_node(other, a.type.dtype)))
             return wrap(node) if _mode.special else Tensor(node)
         elif not operable(other):
             return NotImplemented
@@ -204,7 +102,7 @@ def _binary(primitive: Any, integer: bool = True) -> tuple[Operator, Operator]:
     def reflected(self: Tensor, other: Any) -> Any:
         a = self.node
         if type(other) in _NUMBERS and a.type.is_float:
-            node = apply(primitive, (_scalar(other, a.type.dtype), a))
+            node = apply(primitive, (scalar_node(other, a.type.dtype), a))
             return wrap(node) if _mode.special else Tensor(node)
         if not operable(other):
             return NotImplemented
@@ -537,7 +435,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     >>> x.grad
     tensor(4116.)
     """
-    if not requires_grad and _keeps_graph(data):
+    if not requires_grad and keeps_graph(data):
         return Tensor(as_node(data, None if dtype is None else as_dtype(dtype)))
     value = to_numpy(data, dtype)
     if dtype is not None:

@@ -13,8 +13,9 @@ from chainrule.core.node import Node, input_node, oldest, topological
 from chainrule.core.source import SourceLine
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import ArrayType
+from chainrule.lift import as_node
 from chainrule.ops.shape import alias
-from chainrule.tensor import Tensor, as_node, mode
+from chainrule.tensor import Tensor, mode
 
 __all__ = ["Program", "trace"]
 

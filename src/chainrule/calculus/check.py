@@ -17,7 +17,8 @@ from chainrule.calculus.first import vjp
 from chainrule.calculus.linearize import Function
 from chainrule.core.errors import DomainError, DTypeError, GradientError
 from chainrule.core.tree import Tree, flatten, paths
-from chainrule.tensor import Tensor, as_node, no_grad, tensor
+from chainrule.lift import as_node
+from chainrule.tensor import Tensor, no_grad, tensor
 
 Verdict = Literal["ok", "wrong", "kink", "jump", "unreliable"]
 

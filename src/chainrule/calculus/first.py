@@ -16,9 +16,10 @@ from chainrule.calculus.linearize import (
 from chainrule.core.errors import GradientError
 from chainrule.core.node import literal
 from chainrule.core.types import ArrayType, array_type
+from chainrule.lift import FLOAT
 from chainrule.rules.jvp import push
 from chainrule.rules.vjp import pull
-from chainrule.tensor import FLOAT, zeros_for
+from chainrule.tensor import zeros_for
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:

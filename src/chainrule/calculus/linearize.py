@@ -10,10 +10,11 @@ from chainrule.core.errors import DTypeError, GradientError, ShapeError, TreeErr
 from chainrule.core.graph import replace
 from chainrule.core.node import VARIABLE, Node, array
 from chainrule.core.tree import Tree, flatten, flatten_as
+from chainrule.lift import as_node
 from chainrule.modes import mode, watching_conversions
 from chainrule.ops.calls import fresh_variable
 from chainrule.rules.reach import between, dependents, must_record
-from chainrule.tensor import Tensor, as_node, wrap, zeros_for
+from chainrule.tensor import Tensor, wrap, zeros_for
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]

@@ -11,8 +11,9 @@ from chainrule.calculus.linearize import Function, Linearization, floating_node
 from chainrule.calculus.matrices import jacobian
 from chainrule.core.errors import GradientError, ShapeError
 from chainrule.core.node import Node, literal
+from chainrule.lift import as_node
 from chainrule.rules.taylor import series
-from chainrule.tensor import Tensor, as_node, zeros_for
+from chainrule.tensor import Tensor, zeros_for
 
 
 class TaylorPolynomial:

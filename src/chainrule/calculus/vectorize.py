@@ -11,9 +11,10 @@ from chainrule.core.errors import ShapeError, TreeError
 from chainrule.core.node import Node, input_node
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import array_type
+from chainrule.lift import as_node
 from chainrule.ops.shape import materialize, move_axis
 from chainrule.rules.batch import batch
-from chainrule.tensor import Tensor, as_node, mode, wrap
+from chainrule.tensor import Tensor, mode, wrap
 
 Axes = Any
 """An int, None, or a pytree prefix of the arguments with ints and None as leaves."""

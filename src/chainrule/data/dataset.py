@@ -10,7 +10,8 @@ import numpy as np
 
 from chainrule import random
 from chainrule.core.errors import DomainError, DTypeError, ShapeError
-from chainrule.tensor import Tensor, tensor, to_numpy
+from chainrule.lift import to_numpy
+from chainrule.tensor import Tensor, tensor
 
 __all__ = ["Dataset", "as_dataset", "batches"]
 

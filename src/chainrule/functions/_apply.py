@@ -10,9 +10,10 @@ import numpy as np
 from chainrule.core.errors import DTypeError, ShapeError, TraceError
 from chainrule.core.node import Node, apply
 from chainrule.core.types import DTYPES
+from chainrule.lift import as_node, floating
 from chainrule.modes import current as mode
 from chainrule.ops.shape import cast
-from chainrule.tensor import Tensor, as_node, combine, floating, wrap
+from chainrule.tensor import Tensor, combine, wrap
 
 Axis = int | Sequence[int] | None
 """One axis, several, or all."""

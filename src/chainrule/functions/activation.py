@@ -7,13 +7,14 @@ import math
 from chainrule.core.errors import DomainError
 from chainrule.core.node import Node
 from chainrule.functions._apply import Axis, normalize_axes, unary
+from chainrule.lift import as_node, floating
 from chainrule.ops import exponential as ex
 from chainrule.ops import special as sp
 from chainrule.ops.choice import abs_, where
 from chainrule.ops.logic import greater, isfinite
 from chainrule.ops.reduce import logsumexp, max_, sum_
 from chainrule.ops.trigonometric import tanh
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "elu",

@@ -10,11 +10,12 @@ from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import Node, array
 from chainrule.core.types import array_type, as_dtype
 from chainrule.functions._apply import as_shape
+from chainrule.lift import as_node, floating, promote
 from chainrule.ops import arithmetic as ar
 from chainrule.ops.rounding import floor
 from chainrule.ops.shape import broadcast_to, cast, reshape
 from chainrule.ops.shape import full as full_node
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "arange",

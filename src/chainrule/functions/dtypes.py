@@ -9,8 +9,9 @@ import numpy as np
 
 from chainrule.core.errors import DTypeError
 from chainrule.core.types import DTYPES, as_dtype
+from chainrule.lift import as_node
 from chainrule.ops.shape import cast
-from chainrule.tensor import ArrayLike, Tensor, as_node, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "astype",

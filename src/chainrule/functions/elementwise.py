@@ -9,12 +9,13 @@ import numpy as np
 from chainrule.core.errors import DomainError
 from chainrule.core.node import Node, literal
 from chainrule.functions._apply import binary, binary_float, unary_any
+from chainrule.lift import as_node, floating, promote
 from chainrule.ops import arithmetic as ar
 from chainrule.ops import choice, logic, rounding
 from chainrule.ops.exponential import sqrt, stop_gradient
 from chainrule.ops.shape import cast
 from chainrule.ops.trigonometric import atan2
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, power, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, power, wrap
 
 __all__ = [
     "abs",

@@ -15,10 +15,11 @@ import numpy as np
 from chainrule.core.errors import GradientError, IndexingError, ShapeError, TraceError
 from chainrule.core.node import Node, array
 from chainrule.functions.elementwise import divide, maximum, minimum, multiply, power
+from chainrule.lift import BOOL, as_node
 from chainrule.modes import current as mode
 from chainrule.ops import shape as ops
 from chainrule.ops.index import assign, gather, scatter_add
-from chainrule.tensor import BOOL, Tensor, as_node, wrap
+from chainrule.tensor import Tensor, wrap
 
 __all__ = ["At", "Place", "assign_item", "getitem", "updated"]
 

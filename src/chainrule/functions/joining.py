@@ -12,9 +12,10 @@ from chainrule.core.errors import ShapeError
 from chainrule.core.node import Node, array
 from chainrule.functions._apply import as_shape, concrete, normalize_axis
 from chainrule.functions.manipulation import atleast_1d, atleast_2d
+from chainrule.lift import as_node, promote
 from chainrule.ops import shape as ops
 from chainrule.ops.index import gather
-from chainrule.tensor import ArrayLike, Tensor, as_node, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "array_split",

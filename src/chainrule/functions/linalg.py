@@ -19,11 +19,12 @@ from chainrule.functions.linear import (
     vecdot,
     vector_norm_node,
 )
+from chainrule.lift import as_node, floating, promote
 from chainrule.ops import linalg as ops
 from chainrule.ops import spectral
 from chainrule.ops.matrix import identity
 from chainrule.ops.shape import broadcast_to
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "cholesky",

@@ -17,6 +17,7 @@ from chainrule.functions._apply import (
     normalize_axis,
     widened,
 )
+from chainrule.lift import as_node, floating, promote
 from chainrule.ops import contract, shape
 from chainrule.ops import einsum as summation
 from chainrule.ops.arithmetic import pow_
@@ -24,7 +25,7 @@ from chainrule.ops.choice import abs_, where
 from chainrule.ops.exponential import sqrt
 from chainrule.ops.logic import not_equal
 from chainrule.ops.reduce import max_, min_, sum_
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "diag",

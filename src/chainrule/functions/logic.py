@@ -7,9 +7,10 @@ from typing import Any
 from chainrule.core.errors import DomainError
 from chainrule.core.node import Node, literal
 from chainrule.functions._apply import binary, unary_any
+from chainrule.lift import BOOL, as_node, floating, promote
 from chainrule.ops import choice, logic
 from chainrule.ops.exponential import stop_gradient
-from chainrule.tensor import BOOL, ArrayLike, Tensor, as_node, floating, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "allclose",

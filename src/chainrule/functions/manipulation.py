@@ -16,9 +16,10 @@ from chainrule.functions._apply import (
     normalize_axes,
     normalize_axis,
 )
+from chainrule.lift import as_node
 from chainrule.ops import shape as ops
 from chainrule.ops.record import broadcast_shapes as join_shapes
-from chainrule.tensor import ArrayLike, Tensor, as_node, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "atleast_1d",

@@ -19,6 +19,7 @@ from chainrule.functions._apply import (
 )
 from chainrule.functions.joining import concat
 from chainrule.functions.logic import truth
+from chainrule.lift import as_node, floating, promote
 from chainrule.ops import cumulative, logic
 from chainrule.ops import reduce as ops
 from chainrule.ops import shape as sh
@@ -26,7 +27,7 @@ from chainrule.ops.choice import where
 from chainrule.ops.exponential import sqrt
 from chainrule.ops.index import gather
 from chainrule.ops.sorting import sort_
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "all",

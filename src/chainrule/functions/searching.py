@@ -10,9 +10,10 @@ from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import Node, array
 from chainrule.core.types import as_dtype
 from chainrule.functions._apply import concrete, normalize_axis
+from chainrule.lift import as_node, promote
 from chainrule.ops import index, reduce, shape, sorting
 from chainrule.ops.logic import equal
-from chainrule.tensor import ArrayLike, Tensor, as_node, promote, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "argmax",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from chainrule.core.errors import DomainError
 from chainrule.functions._apply import binary_float, unary
+from chainrule.lift import as_node, floating
 from chainrule.ops import exponential as ex
 from chainrule.ops import special as sp
 from chainrule.ops import trigonometric as tr
-from chainrule.tensor import ArrayLike, Tensor, as_node, floating, wrap
+from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
     "acos",

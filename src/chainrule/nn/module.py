@@ -19,7 +19,8 @@ import numpy as np
 
 from chainrule.core import tree
 from chainrule.core.errors import ChainRuleError, TreeError
-from chainrule.tensor import Tensor, tensor, to_numpy
+from chainrule.lift import to_numpy
+from chainrule.tensor import Tensor, tensor
 
 __all__ = ["Module", "observe"]
 

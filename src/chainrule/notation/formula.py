@@ -9,12 +9,13 @@ from typing import Any
 from chainrule.core.errors import ArgumentError, ParseError
 from chainrule.core.node import LITERAL, Node, input_node, literal
 from chainrule.core.types import DTYPES, array_type
+from chainrule.lift import as_node, floating, promote
 from chainrule.notation import functions
 from chainrule.notation.latex import to_latex
 from chainrule.notation.names import canonical, keyword_name
 from chainrule.notation.parser import parse_trees
 from chainrule.notation.syntax import Apply, Number, Tree, Variable, failure, postorder
-from chainrule.tensor import Tensor, as_node, floating, promote, wrap
+from chainrule.tensor import Tensor, wrap
 
 __all__ = ["Formula", "parse", "parse_many"]
 
