@@ -9,20 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
 from chainrule.core.errors import DTypeError, IndexingError, ShapeError
+from chainrule.ops.parts import concatenate, flip, pad, roll, slice_, slice_axis, split, stack
 from chainrule.ops.reduce import sum_
-from chainrule.ops.shape import (
-    broadcast_to,
-    concatenate,
-    flip,
-    pad,
-    permute,
-    reshape,
-    roll,
-    slice_,
-    slice_axis,
-    split,
-    stack,
-)
+from chainrule.ops.shape import broadcast_to, permute, reshape
 from chainrule.ops.window import overlap_add, sliding_windows
 from tests.ops.nodes import constant, few, gradient, hessian
 

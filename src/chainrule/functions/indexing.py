@@ -17,6 +17,7 @@ from chainrule.core.node import Node, array
 from chainrule.functions.elementwise import divide, maximum, minimum, multiply, power
 from chainrule.lift import BOOL, as_node
 from chainrule.modes import current as mode
+from chainrule.ops import parts
 from chainrule.ops import shape as ops
 from chainrule.ops.index import assign, gather, scatter_add
 from chainrule.tensor import Tensor, wrap
@@ -136,7 +137,7 @@ def getitem(x: Node, index: Any) -> Node:
             places.append(place)
             axis += _axes_used(entry)
     if not (start == [0] * x.ndim and stop == list(x.shape) and step == [1] * x.ndim):
-        x = ops.slice_(x, start=tuple(start), stop=tuple(stop), step=tuple(step))
+        x = parts.slice_(x, start=tuple(start), stop=tuple(stop), step=tuple(step))
     x = ops.reshape(x, tuple(kept))
     if not arrays:
         return x

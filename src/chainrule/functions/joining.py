@@ -13,6 +13,7 @@ from chainrule.core.node import Node, array
 from chainrule.functions._apply import as_shape, concrete, normalize_axis
 from chainrule.functions.manipulation import atleast_1d, atleast_2d
 from chainrule.lift import as_node, promote
+from chainrule.ops import parts
 from chainrule.ops import shape as ops
 from chainrule.ops.index import gather
 from chainrule.tensor import ArrayLike, Tensor, wrap
@@ -53,7 +54,7 @@ def concat(arrays: Arrays, /, *, axis: int | None = 0) -> Tensor:
     if nodes[0].ndim == 0:
         raise ShapeError("concat: 0-dimensional arrays have no axis to join along; use stack")
     place = normalize_axis("concat", axis, nodes[0].ndim)
-    return wrap(ops.concatenate(*nodes, axis=place))
+    return wrap(parts.concatenate(*nodes, axis=place))
 
 
 def concatenate(arrays: Arrays, axis: int | None = 0) -> Tensor:
@@ -78,7 +79,7 @@ def stack(arrays: Arrays, /, *, axis: int = 0) -> Tensor:
     for node in nodes:
         if node.shape != nodes[0].shape:
             raise ShapeError(f"stack: shapes {nodes[0].shape} and {node.shape} differ")
-    return wrap(ops.stack(nodes, normalize_axis("stack", axis, nodes[0].ndim + 1)))
+    return wrap(parts.stack(nodes, normalize_axis("stack", axis, nodes[0].ndim + 1)))
 
 
 def _promoted(name: str, arrays: Arrays) -> list[Node]:
@@ -121,7 +122,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     place = normalize_axis("unstack", axis, node.ndim)
     shape = (*node.shape[:place], *node.shape[place + 1 :])
     return tuple(
-        wrap(ops.reshape(ops.slice_axis(node, place, k, k + 1), shape))
+        wrap(ops.reshape(parts.slice_axis(node, place, k, k + 1), shape))
         for k in range(node.shape[place])
     )
 
@@ -149,7 +150,7 @@ def array_split(x: ArrayLike, sections: Any, /, axis: int = 0) -> list[Tensor]:
         ends = [k * size + min(k, longer) for k in range(count + 1)]
     else:
         ends = [0, *(int(end) for end in sections), extent]
-    return [wrap(ops.slice_axis(node, place, a, b)) for a, b in pairwise(ends)]
+    return [wrap(parts.slice_axis(node, place, a, b)) for a, b in pairwise(ends)]
 
 
 def split(x: ArrayLike, sections: Any, /, axis: int = 0) -> list[Tensor]:
@@ -246,4 +247,4 @@ def pad(x: ArrayLike, pad_width: Any, /, *, constant_values: ArrayLike = 0) -> T
         raise ShapeError(f"pad: widths {pad_width} must not be negative")
     low, high = (tuple(pair[side] for pair in widths) for side in (0, 1))
     value = as_node(constant_values, node.dtype)
-    return wrap(ops.pad(node, value, low=low, high=high, interior=(0,) * node.ndim))
+    return wrap(parts.pad(node, value, low=low, high=high, interior=(0,) * node.ndim))

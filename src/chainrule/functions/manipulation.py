@@ -17,6 +17,7 @@ from chainrule.functions._apply import (
     normalize_axis,
 )
 from chainrule.lift import as_node
+from chainrule.ops import parts
 from chainrule.ops import shape as ops
 from chainrule.ops.record import broadcast_shapes as join_shapes
 from chainrule.tensor import ArrayLike, Tensor, wrap
@@ -272,7 +273,7 @@ def flip(x: ArrayLike, /, *, axis: Axis = None) -> Tensor:
     tensor([3, 2, 1])
     """
     node = as_node(x)
-    return wrap(ops.flip(node, normalize_axes("flip", axis, node.ndim)))
+    return wrap(parts.flip(node, normalize_axes("flip", axis, node.ndim)))
 
 
 def roll(x: ArrayLike, /, shift: Any, *, axis: Axis = None) -> Tensor:
@@ -286,7 +287,7 @@ def roll(x: ArrayLike, /, shift: Any, *, axis: Axis = None) -> Tensor:
     """
     node = as_node(x)
     if axis is None:
-        return wrap(ops.reshape(ops.roll(as_node(ravel(x)), int(shift), 0), node.shape))
+        return wrap(ops.reshape(parts.roll(as_node(ravel(x)), int(shift), 0), node.shape))
     axes = [normalize_axis("roll", a, node.ndim) for a in _as_list(axis)]
     shifts = list(shift) if isinstance(shift, (tuple, list)) else [shift] * len(axes)
     if len(shifts) == 1:
@@ -294,5 +295,5 @@ def roll(x: ArrayLike, /, shift: Any, *, axis: Axis = None) -> Tensor:
     if len(shifts) != len(axes):
         raise ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
     for places, a in zip(shifts, axes, strict=True):
-        node = ops.roll(node, int(places), a)
+        node = parts.roll(node, int(places), a)
     return wrap(node)

@@ -20,7 +20,7 @@ from chainrule.functions._apply import (
 from chainrule.functions.joining import concat
 from chainrule.functions.logic import truth
 from chainrule.lift import as_node, floating, promote
-from chainrule.ops import cumulative, logic
+from chainrule.ops import cumulative, logic, parts
 from chainrule.ops import reduce as ops
 from chainrule.ops import shape as sh
 from chainrule.ops.choice import where
@@ -304,7 +304,7 @@ def quantile(
     a = gather(ordered, array(lower), axes=(place,))
     b = gather(ordered, array(np.where(weight > 0, lower + 1, lower)), axes=(place,))
     step = where(array(column > 0), b - a, 0.0)  # not ∞ - ∞ where only one element counts
-    last = sh.reshape(sh.slice_axis(ordered, place, extent - 1, extent), rest)
+    last = sh.reshape(parts.slice_axis(ordered, place, extent - 1, extent), rest)
     found = where(logic.isnan(last), last, a + step * array(column))  # NaN is sorted to the end
     return wrap(sh.reshape(found, (*places.shape, *kept)) if keepdims else found)
 
@@ -313,7 +313,7 @@ def _padded(node: Node, axis: int, value: float) -> Node:
     """``node`` with ``value`` once in front along ``axis``."""
     low = tuple(int(a == axis) for a in range(node.ndim))
     zeros = (0,) * node.ndim
-    return sh.pad(node, literal(value, node.dtype), low=low, high=zeros, interior=zeros)
+    return parts.pad(node, literal(value, node.dtype), low=low, high=zeros, interior=zeros)
 
 
 def _between(position: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
@@ -440,11 +440,12 @@ def diff(
     """
     if n < 0:
         raise DomainError(f"diff: n must not be negative, it is {n}")
-    parts = [part for part in (prepend, x, append) if part is not None]
-    node = concat(parts, axis=axis).node if len(parts) > 1 else as_node(x)
+    pieces = [piece for piece in (prepend, x, append) if piece is not None]
+    node = concat(pieces, axis=axis).node if len(pieces) > 1 else as_node(x)
     place = normalize_axis("diff", axis, node.ndim)
     for _ in range(n):
-        ahead, behind = sh.slice_axis(node, place, 1, 2**62), sh.slice_axis(node, place, 0, -1)
+        ahead = parts.slice_axis(node, place, 1, 2**62)
+        behind = parts.slice_axis(node, place, 0, -1)
         boolean = node.dtype.kind == "b"
         node = logic.not_equal(ahead, behind) if boolean else ahead - behind
     return wrap(node)

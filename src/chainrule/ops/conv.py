@@ -17,8 +17,9 @@ from numpy.lib.stride_tricks import as_strided
 from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import Node
 from chainrule.core.types import ArrayType, array_type
+from chainrule.ops.parts import flip
 from chainrule.ops.record import Bilinear, Case
-from chainrule.ops.shape import flip, permute, product, reshape
+from chainrule.ops.shape import permute, product, reshape
 
 Shape = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]

@@ -14,8 +14,9 @@ from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import Node
 from chainrule.core.types import ArrayType
 from chainrule.ops.arithmetic import Series, convolve
+from chainrule.ops.parts import pad
 from chainrule.ops.record import Linear, Smooth, drawn
-from chainrule.ops.shape import materialize, pad
+from chainrule.ops.shape import materialize
 
 
 def shift(x: Node, axis: int, reverse: bool, fill: float) -> Node:

@@ -11,8 +11,9 @@ from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import Node
 from chainrule.core.types import DTYPES, ArrayType, array_type
 from chainrule.ops.index import take_along_axis
+from chainrule.ops.parts import slice_axis
 from chainrule.ops.record import Case, Discrete, Selection, drawn
-from chainrule.ops.shape import materialize, move_axis, permute, slice_axis
+from chainrule.ops.shape import materialize, move_axis, permute
 
 INT = DTYPES["int64"]
 

@@ -39,8 +39,8 @@ from chainrule.ops.matrix import (
     upper,
     well_conditioned,
 )
+from chainrule.ops.parts import concatenate, slice_axis
 from chainrule.ops.record import Smooth
-from chainrule.ops.shape import concatenate, slice_axis
 
 _NO_CONVERGENCE = "{}: the iteration did not converge; check the matrix for NaN and infinity"
 
