@@ -4,6 +4,7 @@ import math
 
 from chainrule.functions import (
     activation,
+    convolution,
     creation,
     dtypes,
     elementwise,
@@ -18,6 +19,7 @@ from chainrule.functions import (
     transcendental,
 )
 from chainrule.functions.activation import *  # noqa: F403
+from chainrule.functions.convolution import *  # noqa: F403
 from chainrule.functions.creation import *  # noqa: F403
 from chainrule.functions.dtypes import *  # noqa: F403
 from chainrule.functions.elementwise import *  # noqa: F403
@@ -38,6 +40,7 @@ newaxis = None
 
 __all__ = ["e", "inf", "linalg", "nan", "newaxis", "pi"]
 __all__ += activation.__all__
+__all__ += convolution.__all__
 __all__ += creation.__all__
 __all__ += dtypes.__all__
 __all__ += elementwise.__all__

@@ -74,6 +74,9 @@ def _outward(lo: np.ndarray, hi: np.ndarray, ulps: float) -> Bounds:
     largest = np.finfo(np.float64).max
     wide_lo = np.where(np.isfinite(lo), lo - np.abs(lo) * margin - tiny, np.minimum(lo, largest))
     wide_hi = np.where(np.isfinite(hi), hi + np.abs(hi) * margin + tiny, np.maximum(hi, -largest))
+    # an underflow keeps its sign, so +0 is a lower bound and -0 an upper one as they stand
+    wide_lo = np.where((lo == 0) & ~np.signbit(lo), 0.0, wide_lo)
+    wide_hi = np.where((hi == 0) & np.signbit(hi), 0.0, wide_hi)
     return np.where(np.isnan(lo), -np.inf, wide_lo), np.where(np.isnan(hi), np.inf, wide_hi)
 
 
