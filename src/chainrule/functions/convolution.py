@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.lift import floating, promote
+from chainrule.core.errors import ShapeError
+from chainrule.functions._apply import Axis, as_shape, normalize_axis
+from chainrule.lift import as_node, floating, promote
 from chainrule.ops import conv as ops
+from chainrule.ops.window import sliding_windows
 from chainrule.tensor import ArrayLike, Tensor, wrap
 
-__all__ = ["conv", "conv_transpose"]
+__all__ = ["conv", "conv_transpose", "sliding_window_view"]
 
 Extents = int | Sequence[int]
 
@@ -76,6 +79,36 @@ def conv_transpose(
     return wrap(
         ops.conv_transpose(*_nodes(x, w), strides, padding, dilation, groups, output_padding)
     )
+
+
+def sliding_window_view(x: ArrayLike, window_shape: Extents, axis: Axis = None) -> Tensor:
+    """All windows of a given size: the places along ``axis``, and each window behind the last axis.
+
+    Args:
+        x: the array.
+        window_shape: the size of the window along each axis in ``axis``.
+        axis: the axes along which it slides; all of them by default.
+
+    Returns:
+        For a window of size k, n - k + 1 places along each axis that had n elements, and the
+        window's own axes at the end (as NumPy's ``lib.stride_tricks.sliding_window_view``).
+
+    Raises:
+        ShapeError: if the window is larger than the array, or sizes and axes do not match.
+
+    >>> import chainrule as cr
+    >>> cr.sliding_window_view([1, 2, 3, 4], 2)
+    tensor([[1, 2],
+            [2, 3],
+            [3, 4]])
+    """
+    node = as_node(x)
+    sizes = as_shape(window_shape)
+    given = range(node.ndim) if axis is None else axis if isinstance(axis, Sequence) else (axis,)
+    axes = tuple([normalize_axis("sliding_window_view", a, node.ndim) for a in given])
+    if len(axes) != len(sizes):
+        raise ShapeError(f"sliding_window_view: {len(sizes)} sizes for {len(axes)} axes")
+    return wrap(sliding_windows(node, axes=axes, sizes=sizes, strides=(1,) * len(axes)))
 
 
 def _nodes(x: Any, w: Any) -> tuple[Any, Any]:
