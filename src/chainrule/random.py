@@ -25,10 +25,11 @@ from chainrule.core.node import Node, array, literal
 from chainrule.core.types import as_dtype
 from chainrule.functions._apply import widened
 from chainrule.lift import FLOAT, as_node, promote
-from chainrule.ops.arithmetic import add, less, maximum, minimum, mul, where
-from chainrule.ops.choice import abs_
+from chainrule.ops.arithmetic import add, mul
+from chainrule.ops.choice import abs_, maximum, minimum, where
 from chainrule.ops.exponential import exp, log, log1p, sqrt
 from chainrule.ops.index import gather
+from chainrule.ops.logic import less
 from chainrule.ops.random import DRAW, SPLIT, random_bits
 from chainrule.ops.random import fold_in as fold_in_
 from chainrule.ops.reduce import argmax, sum_

@@ -26,7 +26,10 @@ from chainrule.methods import TensorMethods, operable
 from chainrule.modes import current as _mode
 from chainrule.modes import mode, no_grad
 from chainrule.ops import arithmetic as ar
-from chainrule.ops import operators  # noqa: F401, binds the operators of nodes
+from chainrule.ops import (
+    logic,
+    operators,  # noqa: F401, binds the operators of nodes
+)
 from chainrule.ops.exponential import stop_gradient
 from chainrule.ops.shape import full
 from chainrule.rules.vjp import pull
@@ -362,10 +365,10 @@ class Tensor(TensorMethods):
     __sub__, __rsub__ = _binary(ar.sub)
     __mul__, __rmul__ = _binary(ar.mul)
     __truediv__, __rtruediv__ = _binary(ar.div, integer=False)
-    __lt__, _ = _binary(ar.less)
-    __le__, _ = _binary(ar.less_equal)
-    __gt__, _ = _binary(ar.greater)
-    __ge__, _ = _binary(ar.greater_equal)
+    __lt__, _ = _binary(logic.less)
+    __le__, _ = _binary(logic.less_equal)
+    __gt__, _ = _binary(logic.greater)
+    __ge__, _ = _binary(logic.greater_equal)
 
     __iadd__ = _in_place(__add__)
     __isub__ = _in_place(__sub__)
@@ -384,8 +387,8 @@ class Tensor(TensorMethods):
     def __rpow__(self, base: Any) -> Tensor:
         return power(base, self) if operable(base) else NotImplemented
 
-    __eq__, _ = _binary(ar.equal)  # type: ignore[assignment]
-    __ne__, _ = _binary(ar.not_equal)  # type: ignore[assignment]
+    __eq__, _ = _binary(logic.equal)  # type: ignore[assignment]
+    __ne__, _ = _binary(logic.not_equal)  # type: ignore[assignment]
     del _
 
 

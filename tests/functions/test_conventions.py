@@ -85,8 +85,10 @@ def test_broadcasting(name: str) -> None:
 @pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), ()], ids=str)
 @pytest.mark.parametrize("entry", ALONG, ids=str)
 def test_reductions(entry: Entry, axis: Any, keepdims: bool) -> None:
-    if axis == () and entry.name == "logsumexp":
-        pytest.skip("SciPy does not reduce over no axis")
+    if axis == () and entry.name == "logsumexp":  # SciPy's does not reduce over no axis
+        x = np.random.default_rng(0).normal(size=(2, 3, 4))
+        same(entry.ours(x, axis, keepdims=keepdims), x, 1e-13)
+        return
     x = np.random.default_rng(0).normal(size=(2, 3, 4))
     same(
         entry.ours(x, axis, keepdims=keepdims), entry.numpy(x, axis=axis, keepdims=keepdims), 1e-13

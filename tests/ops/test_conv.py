@@ -8,7 +8,8 @@ import pytest
 from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import array, variable
 from chainrule.ops import conv as module
-from chainrule.ops.conv import conv, conv_, conv_transpose
+from chainrule.ops.conv import conv_
+from chainrule.ops.convolution import conv, conv_transpose
 from chainrule.rules.jvp import push
 from chainrule.rules.vjp import pull
 

@@ -6,6 +6,7 @@ from chainrule.functions import (
     activation,
     convolution,
     creation,
+    cumulative,
     dtypes,
     elementwise,
     indexing,
@@ -21,6 +22,7 @@ from chainrule.functions import (
 from chainrule.functions.activation import *  # noqa: F403
 from chainrule.functions.convolution import *  # noqa: F403
 from chainrule.functions.creation import *  # noqa: F403
+from chainrule.functions.cumulative import *  # noqa: F403
 from chainrule.functions.dtypes import *  # noqa: F403
 from chainrule.functions.elementwise import *  # noqa: F403
 from chainrule.functions.joining import *  # noqa: F403
@@ -42,6 +44,7 @@ __all__ = ["e", "inf", "linalg", "nan", "newaxis", "pi"]
 __all__ += activation.__all__
 __all__ += convolution.__all__
 __all__ += creation.__all__
+__all__ += cumulative.__all__
 __all__ += dtypes.__all__
 __all__ += elementwise.__all__
 __all__ += joining.__all__

@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.core.errors import ShapeError
 from chainrule.functions._apply import Axis, as_shape, normalize_axis
 from chainrule.lift import as_node, floating, promote
-from chainrule.ops import conv as ops
+from chainrule.ops import convolution as ops
 from chainrule.ops.window import sliding_windows
 from chainrule.tensor import ArrayLike, Tensor, wrap
 

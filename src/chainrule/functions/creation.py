@@ -11,7 +11,7 @@ from chainrule.core.node import Node, array
 from chainrule.core.types import array_type, as_dtype
 from chainrule.functions._apply import as_shape
 from chainrule.lift import as_node, floating, promote
-from chainrule.ops import arithmetic as ar
+from chainrule.ops import choice
 from chainrule.ops.rounding import floor
 from chainrule.ops.shape import broadcast_to, cast, reshape
 from chainrule.ops.shape import full as full_node
@@ -320,7 +320,7 @@ def _triangle(name: str, x: ArrayLike, mask: Any) -> Tensor:
     if node.ndim < 2:
         raise ShapeError(f"{name} takes matrices, or stacks of them, not shape {node.shape}")
     return wrap(
-        ar.where(array(mask(node.shape[-2:])), node, full_node(0, array_type((), node.dtype)))
+        choice.where(array(mask(node.shape[-2:])), node, full_node(0, array_type((), node.dtype)))
     )
 
 

@@ -354,7 +354,7 @@ def _round_integers(x: Node, unit: int) -> Node:
     rest = rounding.remainder(x, unit)
     missing = unit - rest  # compared with the rest, since twice the rest may overflow
     odd = logic.not_equal(rounding.remainder(below, 2), 0)
-    upward = choice.where(odd, ar.less_equal(missing, rest), ar.less(missing, rest))
+    upward = choice.where(odd, logic.less_equal(missing, rest), logic.less(missing, rest))
     return (below + cast(upward, dtype=x.dtype)) * unit
 
 

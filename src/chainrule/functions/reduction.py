@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import DomainError, ShapeError
+from chainrule.core.errors import DomainError
 from chainrule.core.node import Node, array, literal
 from chainrule.core.types import DTYPES, as_dtype
 from chainrule.functions._apply import (
@@ -17,10 +17,9 @@ from chainrule.functions._apply import (
     normalize_axis,
     widened,
 )
-from chainrule.functions.joining import concat
 from chainrule.functions.logic import truth
 from chainrule.lift import as_node, floating, promote
-from chainrule.ops import cumulative, logic, parts
+from chainrule.ops import logic, parts
 from chainrule.ops import reduce as ops
 from chainrule.ops import shape as sh
 from chainrule.ops.choice import where
@@ -34,11 +33,6 @@ __all__ = [
     "any",
     "average",
     "count_nonzero",
-    "cumprod",
-    "cumsum",
-    "cumulative_prod",
-    "cumulative_sum",
-    "diff",
     "logsumexp",
     "max",
     "mean",
@@ -55,7 +49,7 @@ __all__ = [
 INT, UINT = DTYPES["int64"], DTYPES["uint64"]
 
 
-def _accumulated(node: Node, dtype: Any) -> Node:
+def accumulated(node: Node, dtype: Any) -> Node:
     """The node in the dtype in which it is summed: at least 64 bits for integers, as in NumPy."""
     if dtype is not None:
         wanted = as_dtype(dtype)
@@ -78,7 +72,7 @@ def sum(x: ArrayLike, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool
     >>> cr.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     tensor([4., 6.])
     """
-    return _fold("sum", ops.sum_, _accumulated(as_node(x), dtype), axis, keepdims)
+    return _fold("sum", ops.sum_, accumulated(as_node(x), dtype), axis, keepdims)
 
 
 def prod(
@@ -90,7 +84,7 @@ def prod(
     >>> cr.prod([1.0, 2.0, 3.0])
     tensor(6.)
     """
-    return _fold("prod", ops.prod, _accumulated(as_node(x), dtype), axis, keepdims)
+    return _fold("prod", ops.prod, accumulated(as_node(x), dtype), axis, keepdims)
 
 
 def max(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
@@ -296,7 +290,7 @@ def quantile(
         kept = (*node.shape[:place], 1, *node.shape[place + 1 :])
     extent = node.shape[place]
     if extent == 0:
-        node, extent = _padded(node, place, np.nan), 1
+        node, extent = padded(node, place, np.nan), 1
     ordered = sort_(node, axis=place, descending=False)
     rest = (*node.shape[:place], *node.shape[place + 1 :])
     lower, weight = _between(places * (extent - 1), method)
@@ -309,7 +303,7 @@ def quantile(
     return wrap(sh.reshape(found, (*places.shape, *kept)) if keepdims else found)
 
 
-def _padded(node: Node, axis: int, value: float) -> Node:
+def padded(node: Node, axis: int, value: float) -> Node:
     """``node`` with ``value`` once in front along ``axis``."""
     low = tuple(int(a == axis) for a in range(node.ndim))
     zeros = (0,) * node.ndim
@@ -340,112 +334,3 @@ def median(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) 
     tensor(3.)
     """
     return quantile(x, 0.5, axis, keepdims=keepdims)
-
-
-# -- running along an axis -------------------------------------------------------------------------
-
-
-def _cumulative(
-    name: str,
-    primitive: Any,
-    x: ArrayLike,
-    axis: int | None,
-    dtype: Any,
-    include_initial: bool,
-    initial: float,
-) -> Tensor:
-    node = _accumulated(as_node(x), dtype)
-    if axis is None:
-        if node.ndim != 1:
-            raise ShapeError(f"{name}: say along which axis of shape {node.shape}")
-        axis = 0
-    place = normalize_axis(name, axis, node.ndim)
-    found = primitive(node, axis=place, reverse=False)
-    return wrap(_padded(found, place, initial) if include_initial else found)
-
-
-def cumulative_sum(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Tensor:
-    """Sums of the first 1, 2, … elements along ``axis``; ``include_initial`` puts 0 first.
-
-    >>> import chainrule as cr
-    >>> cr.cumulative_sum([1, 2, 3])
-    tensor([1, 3, 6])
-    """
-    arguments = (x, axis, dtype, include_initial)
-    return _cumulative("cumulative_sum", cumulative.cumsum, *arguments, 0.0)
-
-
-def cumulative_prod(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Tensor:
-    """Products of the first 1, 2, … elements along ``axis``; ``include_initial`` puts 1 first.
-
-    >>> import chainrule as cr
-    >>> cr.cumulative_prod([1, 2, 3], include_initial=True)
-    tensor([1, 1, 2, 6])
-    """
-    arguments = (x, axis, dtype, include_initial)
-    return _cumulative("cumulative_prod", cumulative.cumprod, *arguments, 1.0)
-
-
-def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """`cumulative_sum` under its NumPy name; without ``axis`` over the flattened array.
-
-    >>> import chainrule as cr
-    >>> cr.cumsum([[1, 2], [3, 4]])
-    tensor([ 1,  3,  6, 10])
-    """
-    node = as_node(x)
-    if axis is None:
-        x, axis = wrap(sh.reshape(node, (node.type.size,))), 0
-    return cumulative_sum(x, axis=axis, dtype=dtype)
-
-
-def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """`cumulative_prod` under its NumPy name; without ``axis`` over the flattened array.
-
-    >>> import chainrule as cr
-    >>> cr.cumprod([1, 2, 3])
-    tensor([1, 2, 6])
-    """
-    node = as_node(x)
-    if axis is None:
-        x, axis = wrap(sh.reshape(node, (node.type.size,))), 0
-    return cumulative_prod(x, axis=axis, dtype=dtype)
-
-
-def diff(
-    x: ArrayLike,
-    /,
-    *,
-    axis: int = -1,
-    n: int = 1,
-    prepend: ArrayLike | None = None,
-    append: ArrayLike | None = None,
-) -> Tensor:
-    """The ``n``-th differences of neighbours along ``axis``: x[1] - x[0], x[2] - x[1], …
-
-    Args:
-        x: the array.
-        axis: the axis.
-        n: how often to take differences.
-        prepend: values to put in front first, of the same shape except along the axis.
-        append: values to put behind.
-
-    >>> import chainrule as cr
-    >>> cr.diff([1, 4, 9, 16])
-    tensor([3, 5, 7])
-    """
-    if n < 0:
-        raise DomainError(f"diff: n must not be negative, it is {n}")
-    pieces = [piece for piece in (prepend, x, append) if piece is not None]
-    node = concat(pieces, axis=axis).node if len(pieces) > 1 else as_node(x)
-    place = normalize_axis("diff", axis, node.ndim)
-    for _ in range(n):
-        ahead = parts.slice_axis(node, place, 1, 2**62)
-        behind = parts.slice_axis(node, place, 0, -1)
-        boolean = node.dtype.kind == "b"
-        node = logic.not_equal(ahead, behind) if boolean else ahead - behind
-    return wrap(node)

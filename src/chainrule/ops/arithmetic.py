@@ -1,4 +1,4 @@
-"""Sums, products, quotients and powers; re-exports the choices and comparisons they rest on."""
+"""Sums, products, quotients and powers."""
 
 from __future__ import annotations
 
@@ -10,23 +10,8 @@ import numpy as np
 from chainrule.core.errors import DTypeError
 from chainrule.core.node import LITERAL, Node, literal
 from chainrule.ops.bounds import Bounds, excludes_zero, flipped, sign_of
-from chainrule.ops.choice import REALS2
-from chainrule.ops.choice import abs_ as abs_
-from chainrule.ops.choice import maximum as maximum
-from chainrule.ops.choice import minimum as minimum
-from chainrule.ops.choice import sign as sign
-from chainrule.ops.choice import where as where
-from chainrule.ops.logic import NUMBERS as NUMBERS
-from chainrule.ops.logic import equal as equal
-from chainrule.ops.logic import greater as greater
-from chainrule.ops.logic import greater_equal as greater_equal
-from chainrule.ops.logic import less as less
-from chainrule.ops.logic import less_equal as less_equal
-from chainrule.ops.logic import logical_and as logical_and
-from chainrule.ops.logic import logical_not as logical_not
-from chainrule.ops.logic import logical_or as logical_or
-from chainrule.ops.logic import logical_xor as logical_xor
-from chainrule.ops.logic import not_equal as not_equal
+from chainrule.ops.choice import REALS2, abs_, where
+from chainrule.ops.logic import NUMBERS, equal, less, logical_and, logical_or
 from chainrule.ops.record import (
     REALS,
     Curvature,

@@ -11,7 +11,6 @@ from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.graph import Graph, replace
 from chainrule.core.node import Node, input_node
 from chainrule.core.types import ArrayType, array_type, tuple_type
-from chainrule.ops.arithmetic import where
 from chainrule.ops.calls import (
     MaybeNodes,
     batched_graph,
@@ -22,6 +21,7 @@ from chainrule.ops.calls import (
     output_types,
     present,
 )
+from chainrule.ops.choice import where
 from chainrule.ops.record import BOOL, Call, Case, Readings
 from chainrule.ops.shape import materialize, reshape
 
@@ -287,7 +287,7 @@ def _while_cases(rng: np.random.Generator) -> Iterator[Case]:
     limit, factor, x, n = (
         input_node(array_type((), np.dtype(d))) for d in ("float64", "float64", "float64", "int64")
     )
-    from chainrule.ops.arithmetic import less
+    from chainrule.ops.logic import less
 
     test = Graph((limit, x, n), (less(x, limit),))
     step = Graph((factor, x, n), (x * factor + 1.0, n + 1))

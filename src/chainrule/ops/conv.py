@@ -28,7 +28,7 @@ BLOCK = 1 << 23
 """At most so many numbers are laid out as windows at a time."""
 
 
-def _dilated(extent: int, dilation: int) -> int:
+def dilated(extent: int, dilation: int) -> int:
     """The extent after ``dilation - 1`` zeros were put between neighbours."""
     return 0 if extent == 0 else (extent - 1) * dilation + 1
 
@@ -41,7 +41,7 @@ def _padded(x: np.ndarray, padding: Pads, dilation: Shape) -> np.ndarray:
     if all(d == 1 for d in dilation) and not any(map(any, padding)):
         return x
     first = x.ndim - len(dilation)
-    spread = [_dilated(n, d) for n, d in zip(x.shape[first:], dilation, strict=True)]
+    spread = [dilated(n, d) for n, d in zip(x.shape[first:], dilation, strict=True)]
     extents = [n + max(lo, 0) + max(hi, 0) for n, (lo, hi) in zip(spread, padding, strict=True)]
     result = np.zeros((*x.shape[:first], *extents), x.dtype)
     inside = [
@@ -85,7 +85,7 @@ def _evaluate(
     features, taps = w.shape[0] // groups, w.shape[1] * product(kernel)
     w = w.reshape(groups, features, taps)
     out = tuple(
-        (n - _dilated(k, d)) // s + 1
+        (n - dilated(k, d)) // s + 1
         for n, k, d, s in zip(x.shape[3:], kernel, rhs_dilation, strides, strict=True)
     )
     batch, places = x.shape[1], product(out)
@@ -138,8 +138,8 @@ def _conv_type(
         )
     out = []
     for axis, (n, k) in enumerate(zip(x.shape[2:], w.shape[2:], strict=True)):
-        available = _dilated(n, lhs_dilation[axis]) + sum(padding[axis])
-        wanted = _dilated(k, rhs_dilation[axis])
+        available = dilated(n, lhs_dilation[axis]) + sum(padding[axis])
+        wanted = dilated(k, rhs_dilation[axis])
         if available < wanted:
             raise ShapeError(
                 f"conv: {shapes}: along spatial axis {axis} the kernel spans {wanted} elements "
@@ -150,7 +150,7 @@ def _conv_type(
     return array_type((x.shape[0] // batch_groups, w.shape[0], *out), x.dtype)
 
 
-def _arranged(x: Node, split: Shape, order: Shape, joined: Shape, lead: int) -> Node:
+def arranged(x: Node, split: Shape, order: Shape, joined: Shape, lead: int) -> Node:
     """``x`` with its ``lead`` leading axes split, permuted, and joined again."""
     rest = x.shape[lead:]
     x = reshape(x, split + rest)
@@ -168,7 +168,7 @@ def _extents(
 ) -> Iterator[tuple[int, int, int]]:
     """For each spatial axis the dilated extents of input, kernel and result."""
     for axis, (s, a, b) in enumerate(zip(strides, lhs_dilation, rhs_dilation, strict=True), 2):
-        yield _dilated(x.shape[axis], a), _dilated(w.shape[axis], b), _dilated(ct.shape[axis], s)
+        yield dilated(x.shape[axis], a), dilated(w.shape[axis], b), dilated(ct.shape[axis], s)
 
 
 def _transpose_input(
@@ -186,7 +186,7 @@ def _transpose_input(
     extents = _extents(ct, x, w, strides, lhs_dilation, rhs_dilation)
     groups = feature_groups * batch_groups
     features, channels = w.shape[0] // groups, w.shape[1]
-    kernel = _arranged(w, (groups, features, channels), (0, 2, 1), (groups * channels, features), 2)
+    kernel = arranged(w, (groups, features, channels), (0, 2, 1), (groups * channels, features), 2)
     result = conv_(
         ct,
         flip(kernel, tuple(range(2, w.ndim))),
@@ -202,7 +202,7 @@ def _transpose_input(
     if batch_groups == 1:
         return result
     batch = ct.shape[0]
-    return _arranged(result, (batch, groups, channels), (1, 0, 2), (groups * batch, channels), 2)
+    return arranged(result, (batch, groups, channels), (1, 0, 2), (groups * batch, channels), 2)
 
 
 def _transpose_kernel(
@@ -262,26 +262,26 @@ def _batch_conv(
 
     if not batched[1]:
         n = x.shape[1] // batch_groups
-        x = _arranged(x, (size, batch_groups, n), (1, 0, 2), (batch_groups * size * n,), 2)
+        x = arranged(x, (size, batch_groups, n), (1, 0, 2), (batch_groups * size * n,), 2)
         y = convolved(x, w, feature_groups, batch_groups)
         return reshape(y, (size, n, *y.shape[1:]))
     features = w.shape[1]
     if not batched[0]:
         o = features // groups
-        w = _arranged(w, (size, groups, o), (1, 0, 2), (groups * size * o,), 2)
+        w = arranged(w, (size, groups, o), (1, 0, 2), (groups * size * o,), 2)
         y = convolved(x, w, feature_groups, batch_groups)
         n = y.shape[0]
-        return _arranged(y, (n, groups, size, o), (2, 0, 1, 3), (size, n, features), 2)
+        return arranged(y, (n, groups, size, o), (2, 0, 1, 3), (size, n, features), 2)
     w = reshape(w, (size * features, *w.shape[2:]))
     n, channels = x.shape[1:3]
     if batch_groups > 1:
         x = reshape(x, (size * n, *x.shape[2:]))
         y = convolved(x, w, 1, size * batch_groups)
     else:
-        x = _arranged(x, (size, n, channels), (1, 0, 2), (n, size * channels), 3)
+        x = arranged(x, (size, n, channels), (1, 0, 2), (n, size * channels), 3)
         y = convolved(x, w, size * feature_groups, 1)
     n = y.shape[0]
-    return _arranged(y, (n, size, features), (1, 0, 2), (size, n, features), 2)
+    return arranged(y, (n, size, features), (1, 0, 2), (size, n, features), 2)
 
 
 def _cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -315,146 +315,3 @@ conv_: Bilinear = Bilinear(
     cases=_cases,
     rule="product rule",
 )
-
-
-# -- as people call it ---------------------------------------------------------------------------
-
-Padding = str | int | Sequence[int | tuple[int, int]]
-
-
-def conv(
-    x: Node,
-    w: Node,
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-) -> Node:
-    """Convolution (cross-correlation) over the spatial axes of ``x``, any number of them.
-
-    y[n, o, p] = Σ_{c, k} x[n, c, strides·p + dilation·k] w[o, c, k]
-
-    Args:
-        x: input of shape (batch, channels, *spatial).
-        w: kernel of shape (features, channels / groups, *kernel).
-        strides: how far the kernel moves; one number, or one for each spatial axis.
-        padding: "valid" for none, "same" for ⌈extent / stride⌉ places (an odd element goes to the
-            end), a number for all sides, a number for each axis, or a pair (before, after) for
-            each axis.
-        dilation: distance between neighbouring elements of the kernel.
-        groups: channels and features are divided into so many groups that do not mix.
-
-    Raises:
-        ShapeError: if ranks, channels or groups do not fit, or the kernel exceeds the input.
-
-    >>> import numpy as np
-    >>> from chainrule.core.node import array
-    >>> x = array(np.arange(5.0).reshape(1, 1, 5))
-    >>> conv(x, array(np.array([[[-1.0, 1.0]]])), strides=2).value
-    array([[[1., 1.]]])
-    """
-    rank = w.ndim - 2
-    moves, taps = _each("strides", strides, rank), _each("dilation", dilation, rank)
-    spans = tuple(_dilated(k, d) for k, d in zip(w.shape[2:], taps, strict=True))
-    return conv_(
-        x,
-        w,
-        strides=moves,
-        padding=_pads(padding, x.shape[2:], spans, moves),
-        lhs_dilation=(1,) * rank,
-        rhs_dilation=taps,
-        feature_groups=_positive("groups", groups),
-        batch_groups=1,
-    )
-
-
-def conv_transpose(
-    x: Node,
-    w: Node,
-    strides: int | Sequence[int] = 1,
-    padding: Padding = "valid",
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-    output_padding: int | Sequence[int] = 0,
-) -> Node:
-    """The adjoint of `conv` in its input, with the same arguments (as in PyTorch).
-
-    The result has (extent − 1)·stride − padding + dilation·(kernel − 1) + output_padding + 1
-    elements along each spatial axis, where padding is that of both sides together. With
-    ``padding="same"`` it has extent·stride.
-
-    Args:
-        x: input of shape (batch, channels, *spatial).
-        w: kernel of shape (channels, features / groups, *kernel).
-        strides: distance at which the elements of ``x`` are laid out.
-        padding: what `conv` would have padded; it is cut off here.
-        dilation: distance between neighbouring elements of the kernel.
-        groups: channels and features are divided into so many groups that do not mix.
-        output_padding: elements added at the end, where several inputs of `conv` have one result.
-
-    Raises:
-        ShapeError: as for `conv`.
-
-    >>> import numpy as np
-    >>> from chainrule.core.node import array
-    >>> conv_transpose(array(np.ones((1, 1, 2))), array(np.ones((1, 1, 2))), strides=2).value
-    array([[[1., 1., 1., 1.]]])
-    """
-    rank = w.ndim - 2
-    if x.ndim != w.ndim or rank < 1 or x.shape[1] != w.shape[0] or x.shape[1] % groups:
-        raise ShapeError(
-            f"conv_transpose: input {x.shape} and kernel {w.shape}: expected (batch, channels, "
-            "*spatial) and (channels, features / groups, *spatial), channels divisible by groups"
-        )
-    moves, taps = _each("strides", strides, rank), _each("dilation", dilation, rank)
-    more = _each("output_padding", output_padding, rank, least=0)
-    spans = tuple(_dilated(k, d) for k, d in zip(w.shape[2:], taps, strict=True))
-    longer = tuple(n * s for n, s in zip(x.shape[2:], moves, strict=True))
-    pads = _pads(padding, longer, spans, moves)
-    if padding == "same":  # gives extent·stride elements, also where strides exceed the kernel
-        more = tuple(m + max(s - k, 0) for m, s, k in zip(more, moves, spans, strict=True))
-    channels, features = w.shape[0] // groups, w.shape[1]
-    kernel = _arranged(w, (groups, channels, features), (0, 2, 1), (groups * features, channels), 2)
-    return conv_(
-        x,
-        flip(kernel, tuple(range(2, w.ndim))),
-        strides=(1,) * rank,
-        padding=tuple(
-            (k - 1 - lo, k - 1 - hi + m) for k, (lo, hi), m in zip(spans, pads, more, strict=True)
-        ),
-        lhs_dilation=moves,
-        rhs_dilation=taps,
-        feature_groups=_positive("groups", groups),
-        batch_groups=1,
-    )
-
-
-def _positive(name: str, value: int, least: int = 1) -> int:
-    if value < least:
-        raise ShapeError(f"conv: {name} must be at least {least}, not {value}")
-    return value
-
-
-def _each(name: str, value: int | Sequence[int], rank: int, least: int = 1) -> Shape:
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank:
-        raise ShapeError(f"conv: {len(values)} {name} {values} for {rank} spatial axes")
-    return tuple(_positive(name, v, least) for v in values)
-
-
-def _pads(padding: Padding, extents: Shape, spans: Shape, strides: Shape) -> Pads:
-    if isinstance(padding, str):
-        if padding not in ("valid", "same"):
-            raise ShapeError(f"conv: padding {padding!r}; expected 'valid', 'same' or numbers")
-        if padding == "valid":
-            return ((0, 0),) * len(extents)
-        missing = [
-            max((-(-n // s) - 1) * s + k - n, 0)
-            for n, k, s in zip(extents, spans, strides, strict=True)
-        ]
-        return tuple((m // 2, m - m // 2) for m in missing)
-    given: Sequence[int | tuple[int, int]]
-    given = (padding,) * len(extents) if isinstance(padding, int) else tuple(padding)
-    if len(given) != len(extents):
-        raise ShapeError(f"conv: padding {padding} for {len(extents)} spatial axes")
-    return tuple((p, p) if isinstance(p, int) else (p[0], p[1]) for p in given)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.node import Node
-from chainrule.ops.arithmetic import Series, convolve, equal, greater, power, where
+from chainrule.ops.arithmetic import Series, convolve, power
 from chainrule.ops.bounds import by_side
+from chainrule.ops.choice import where
+from chainrule.ops.logic import equal, greater
 from chainrule.ops.record import Elementwise, Interval
 from chainrule.ops.shape import cast
-from chainrule.ops.trigonometric import tanh as tanh
 
 POSITIVE: Interval = (0.0, np.inf)
 

@@ -10,7 +10,8 @@ import numpy as np
 from chainrule.core.errors import IndexingError, ShapeError
 from chainrule.core.node import Node, array
 from chainrule.core.types import DTYPES, ArrayType, array_type
-from chainrule.ops.arithmetic import greater_equal, maximum, where
+from chainrule.ops.choice import maximum, where
+from chainrule.ops.logic import greater_equal
 from chainrule.ops.record import Case, Discrete, Linear, broadcast_shapes
 from chainrule.ops.shape import (
     Shape,

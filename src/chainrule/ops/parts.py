@@ -250,7 +250,7 @@ def _evaluate_pad(x: Any, value: Any, low: Shape, high: Shape, interior: Shape) 
 def _unpad(ct: Node, i: int, sources: Any, low: Shape, high: Shape, interior: Shape) -> Node:
     x, _ = sources
     if i == 1:
-        from chainrule.ops.arithmetic import where
+        from chainrule.ops.choice import where
         from chainrule.ops.reduce import sum_
 
         outside = _outside(x.type, low, high, interior)
@@ -276,7 +276,7 @@ def _batch_pad(
     margins = {"low": (0, *low), "high": (0, *high), "interior": (0, *interior)}
     if not batched[1]:
         return pad(x, value, **margins)
-    from chainrule.ops.arithmetic import where
+    from chainrule.ops.choice import where
 
     outside = _outside(array_type(x.shape[1:], x.dtype), low, high, interior)
     return where(outside, reshape(value, (size,) + (1,) * (x.ndim - 1)), pad(x, 0, **margins))

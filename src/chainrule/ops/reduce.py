@@ -10,9 +10,11 @@ import numpy as np
 from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import Node
 from chainrule.core.types import DTYPES, ArrayType, array_type
-from chainrule.ops.arithmetic import equal, mul, where
+from chainrule.ops.arithmetic import mul
+from chainrule.ops.choice import where
 from chainrule.ops.cumulative import exclusive_product
 from chainrule.ops.exponential import exp
+from chainrule.ops.logic import equal
 from chainrule.ops.record import BOOL, Case, Curvature, Discrete, Linear, Reduction, drawn
 from chainrule.ops.shape import (
     broadcast_to,

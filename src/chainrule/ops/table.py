@@ -9,6 +9,7 @@ from chainrule.ops import (
     arithmetic,
     branch,
     calls,
+    choice,
     contract,
     conv,
     cumulative,
@@ -32,6 +33,7 @@ from chainrule.ops import (
 from chainrule.ops.record import Primitive
 
 FAMILIES = (
+    choice,
     arithmetic,
     branch,
     calls,

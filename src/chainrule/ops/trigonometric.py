@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.node import Node
-from chainrule.ops.arithmetic import equal, where
 from chainrule.ops.bounds import Bounds, by_side, flipped, sign_of
+from chainrule.ops.choice import where
+from chainrule.ops.logic import equal
 from chainrule.ops.record import REALS, Case, Curvature, Elementwise, Interval, Monotone
 from chainrule.ops.sampling import between
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.node import Node
+from chainrule.core.node import Node, apply
 from chainrule.ops import record as kinds
-from chainrule.ops.reduce import sum_
+from chainrule.ops.reduce import kept_shape, sum_
 from chainrule.ops.shape import broadcast_to, reshape, zeros_like
 from chainrule.rules.reach import Detached, between, dependents, must_record, recorded
 from chainrule.rules.scale import scale
@@ -84,17 +84,16 @@ def _linear(
     for index in linear:
         t = tangents[index]
         moved[index] = zeros_like(sources[index]) if t is None else t
-    return primitive(*moved, **dict(zip(primitive.parameters, argument, strict=True)))
+    return apply(primitive, tuple(moved), argument)
 
 
 def _bilinear(
     primitive: kinds.Bilinear, tangents: Tangents, sources: Any, y: Node, argument: Any
 ) -> Node | None:
-    parameters = dict(zip(primitive.parameters, argument, strict=True))
     a, b = sources
     ta, tb = tangents
-    terms = [primitive(ta, b, **parameters)] if ta is not None else []
-    terms += [primitive(a, tb, **parameters)] if tb is not None else []
+    terms = [apply(primitive, (ta, b), argument)] if ta is not None else []
+    terms += [apply(primitive, (a, tb), argument)] if tb is not None else []
     return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
 
@@ -104,7 +103,7 @@ def _reduction(
     (x,), (t,) = sources, tangents
     assert t is not None
     axes, keepdims = argument
-    kept = reshape(y, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
+    kept = reshape(y, kept_shape(x.shape, axes))
     return sum_(t * primitive.partial(x, kept, *argument), axes=axes, keepdims=keepdims)
 
 

@@ -14,14 +14,13 @@ section 13.2; the recurrence is their proposition 13.1 with the partial taken fr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from chainrule.core.errors import GradientError
-from chainrule.core.node import Node, oldest, topological
+from chainrule.core.node import Node, apply, oldest, topological
 from chainrule.ops import record as kinds
-from chainrule.ops.reduce import sum_
+from chainrule.ops.reduce import kept_shape, sum_
 from chainrule.ops.shape import broadcast_to, reshape, zeros_like
 from chainrule.rules.reach import Detached, between, dependents, must_record, recorded
 
@@ -97,7 +96,7 @@ class _Expansion:
         elif isinstance(primitive, kinds.Reduction):
             (x,) = node.sources
             axes = node.argument[0]
-            kept = reshape(node, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
+            kept = reshape(node, kept_shape(x.shape, axes))
             found = [primitive.partial(x, kept, *node.argument)]
         else:
             found = []
@@ -175,7 +174,7 @@ def _linear(expansion: _Expansion, node: Node, k: int) -> Node | None:
         return None
     for index, term in terms.items():
         moved[index] = zeros_like(moved[index]) if term is None else term
-    return primitive(*moved, **_parameters(node))  # type: ignore[no-any-return]
+    return apply(primitive, tuple(moved), node.argument)
 
 
 def _bilinear(expansion: _Expansion, node: Node, k: int) -> Node | None:
@@ -184,7 +183,7 @@ def _bilinear(expansion: _Expansion, node: Node, k: int) -> Node | None:
     for j in range(k + 1):
         p, q = expansion.get(a, j), expansion.get(b, k - j)
         if p is not None and q is not None:
-            term = node.primitive(p, q, **_parameters(node))
+            term = apply(node.primitive, (p, q), node.argument)
             total = term if total is None else total + term
     return total
 
@@ -192,7 +191,7 @@ def _bilinear(expansion: _Expansion, node: Node, k: int) -> Node | None:
 def _reduction(expansion: _Expansion, node: Node, k: int) -> Node | None:
     (x,) = node.sources
     term = _times_slope(expansion, x, expansion.partials[node][0], k)
-    return None if term is None else sum_(term, **_parameters(node))
+    return None if term is None else apply(sum_, (term,), node.argument)
 
 
 def _selection(expansion: _Expansion, node: Node, k: int) -> Node | None:
@@ -210,10 +209,6 @@ def _smooth(expansion: _Expansion, node: Node, k: int) -> Node | None:
         raise GradientError(f"taylor has no rule for {primitive.name}; use derivative(f, n=…)")
     sources = [_getter(expansion, source) for source in node.sources]
     return primitive.taylor(k, sources, _getter(expansion, node), *node.argument)  # type: ignore[no-any-return]
-
-
-def _parameters(node: Node) -> dict[str, Any]:
-    return dict(zip(node.primitive.parameters, node.argument, strict=True))
 
 
 _NEXT: dict[type[kinds.Primitive], Callable[[_Expansion, Node, int], Node | None]] = {

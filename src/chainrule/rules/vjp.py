@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.core.errors import GradientError
 from chainrule.core.node import Node, input_node
 from chainrule.ops import record as kinds
-from chainrule.ops.reduce import spread
+from chainrule.ops.reduce import kept_shape, spread
 from chainrule.ops.shape import reshape, unbroadcast
 from chainrule.rules.reach import Detached, between, dependents, must_record, recorded
 from chainrule.rules.scale import local_derivative, scale
@@ -189,7 +189,7 @@ def _reduction(
 ) -> list[Node | None]:
     (x,) = sources
     axes = argument[0]
-    kept = reshape(y, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
+    kept = reshape(y, kept_shape(x.shape, axes))
     return [spread(ct, x.type, axes) * primitive.partial(x, kept, *argument)]
 
 
