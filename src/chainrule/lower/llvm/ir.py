@@ -1,0 +1,665 @@
+"""A small writer of LLVM IR: values with operators, functions, structured loops, modules.
+
+The text goes to LLVM's own parser. It is written by hand because that takes a third of the time
+of building instruction objects, and starting quickly is part of the product.
+
+A function is a tree of *regions*. Code is appended to the current region; every loop has a
+region just before it, its preheader, so that what does not change in the loop can still be placed
+outside of it after the loop was opened. Code placed in a preheader must be straight-line.
+
+No fast-math flag is written unless it is asked for: ``x + y`` rounds once, as NumPy's does.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["Function", "Loop", "Module", "Region", "Value", "element", "lanes", "vector"]
+
+Number = int | float | bool
+
+
+# -- types are LLVM's own texts: "float", "<16 x float>", "i64", "ptr" -------------------------------
+
+
+def lanes(type: str) -> int:
+    """How many lanes a type has: 0 for a scalar.
+
+    >>> lanes("<16 x float>"), lanes("i64")
+    (16, 0)
+    """
+    return int(type[1 : type.index(" ")]) if type[0] == "<" else 0
+
+
+def element(type: str) -> str:
+    """The type of one lane.
+
+    >>> element("<16 x float>"), element("double")
+    ('float', 'double')
+    """
+    return type[type.index("x") + 2 : -1] if type[0] == "<" else type
+
+
+def vector(count: int, type: str) -> str:
+    """The vector of ``count`` lanes of a scalar type; the scalar type itself for 0 lanes.
+
+    >>> vector(8, "double"), vector(0, "i1")
+    ('<8 x double>', 'i1')
+    """
+    return f"<{count} x {type}>" if count else type
+
+
+def with_element(type: str, scalar: str) -> str:
+    """The type with as many lanes as ``type``, of another scalar type."""
+    return vector(lanes(type), scalar)
+
+
+_BITS = {"half": 16, "float": 32, "double": 64, "ptr": 64}
+
+
+def bits(type: str) -> int:
+    """The size of one lane in bits."""
+    scalar = element(type)
+    return _BITS[scalar] if scalar in _BITS else int(scalar[1:])
+
+
+def is_float(type: str) -> bool:
+    """Whether its lanes are floating-point numbers."""
+    return element(type) in ("float", "double", "half")
+
+
+def scalar_text(type: str, value: Number) -> str:
+    """A constant of a scalar type as LLVM writes it, exact to the bit."""
+    if type == "double":
+        return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+    if type == "float":
+        # LLVM writes float constants as the double of the same value
+        return scalar_text("double", _to_float32(float(value)))
+    if type == "half":
+        return f"0xH{struct.unpack('<H', struct.pack('<e', float(value)))[0]:04X}"
+    if type == "i1":
+        return "true" if value else "false"
+    if type == "ptr":
+        return "null"
+    return str(int(value))
+
+
+def _to_float32(value: float) -> float:
+    try:
+        return struct.unpack("<f", struct.pack("<f", value))[0]  # type: ignore[no-any-return]
+    except OverflowError:
+        return float("inf") if value > 0 else -float("inf")
+
+
+def constant_text(type: str, value: Number) -> str:
+    """A constant, the same in every lane."""
+    scalar = element(type)
+    text = scalar_text(scalar, value)
+    count = lanes(type)
+    return f"splat ({scalar} {text})" if count else text
+
+
+# -- values ------------------------------------------------------------------------------------------
+
+
+class Value:
+    """An SSA value or constant: its text and type, and the function that writes with it.
+
+    Operators work lane by lane; a Python number becomes a constant of the other operand's type.
+    ``+ - * /`` follow the type (floating-point or integer; ``/`` is for floats only), ``& | ^ ~``
+    are for integers and i1. Comparisons are methods: ``x.lt(y)`` is the ordered comparison, false
+    with NaN.
+    """
+
+    __slots__ = ("f", "text", "type")
+
+    def __init__(self, f: Function, type: str, text: str) -> None:
+        self.f = f
+        self.type = type
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"{self.type} {self.text}"
+
+    def _other(self, other: Value | Number) -> str:
+        if isinstance(other, Value):
+            assert other.type == self.type, f"{self!r} with {other!r}"
+            return other.text
+        return constant_text(self.type, other)
+
+    def _binary(self, for_float: str, for_int: str, other: Value | Number) -> Value:
+        name = for_float if is_float(self.type) else for_int
+        return self.f.emit(self.type, f"{name} {self.type} {self.text}, {self._other(other)}")
+
+    def _reflected(self, other: Number) -> Value:
+        return Value(self.f, self.type, constant_text(self.type, other))
+
+    def __add__(self, other: Value | Number) -> Value:
+        return self._binary("fadd", "add", other)
+
+    def __radd__(self, other: Number) -> Value:
+        return self._reflected(other) + self
+
+    def __sub__(self, other: Value | Number) -> Value:
+        return self._binary("fsub", "sub", other)
+
+    def __rsub__(self, other: Number) -> Value:
+        return self._reflected(other) - self
+
+    def __mul__(self, other: Value | Number) -> Value:
+        return self._binary("fmul", "mul", other)
+
+    def __rmul__(self, other: Number) -> Value:
+        return self._reflected(other) * self
+
+    def __truediv__(self, other: Value | Number) -> Value:
+        return self._binary("fdiv", "", other)
+
+    def __rtruediv__(self, other: Number) -> Value:
+        return self._reflected(other) / self
+
+    def __neg__(self) -> Value:
+        if is_float(self.type):
+            return self.f.emit(self.type, f"fneg {self.type} {self.text}")
+        return 0 - self
+
+    def __and__(self, other: Value | Number) -> Value:
+        return self._binary("", "and", other)
+
+    def __or__(self, other: Value | Number) -> Value:
+        return self._binary("", "or", other)
+
+    def __xor__(self, other: Value | Number) -> Value:
+        return self._binary("", "xor", other)
+
+    def __invert__(self) -> Value:
+        return self ^ (1 if element(self.type) == "i1" else -1)
+
+    def __lshift__(self, other: Value | Number) -> Value:
+        return self._binary("", "shl", other)
+
+    def lshr(self, other: Value | Number) -> Value:
+        """Logical shift to the right: zeros come in."""
+        return self._binary("", "lshr", other)
+
+    def ashr(self, other: Value | Number) -> Value:
+        """Arithmetic shift to the right: the sign comes in."""
+        return self._binary("", "ashr", other)
+
+    def compare(self, for_float: str, for_int: str, other: Value | Number) -> Value:
+        kind, name = ("fcmp", for_float) if is_float(self.type) else ("icmp", for_int)
+        return self.f.emit(
+            with_element(self.type, "i1"),
+            f"{kind} {name} {self.type} {self.text}, {self._other(other)}",
+        )
+
+    def lt(self, other: Value | Number) -> Value:
+        return self.compare("olt", "slt", other)
+
+    def le(self, other: Value | Number) -> Value:
+        return self.compare("ole", "sle", other)
+
+    def gt(self, other: Value | Number) -> Value:
+        return self.compare("ogt", "sgt", other)
+
+    def ge(self, other: Value | Number) -> Value:
+        return self.compare("oge", "sge", other)
+
+    def eq(self, other: Value | Number) -> Value:
+        return self.compare("oeq", "eq", other)
+
+    def ne(self, other: Value | Number) -> Value:
+        """Unequal; true with NaN, as in Python."""
+        return self.compare("une", "ne", other)
+
+    def is_nan(self) -> Value:
+        return self.compare("uno", "", self)
+
+    def select(self, yes: Value, no: Value | Number) -> Value:
+        """``yes`` where this i1 is true, else ``no``."""
+        other = yes._other(no)
+        return self.f.emit(
+            yes.type,
+            f"select {self.type} {self.text}, {yes.type} {yes.text}, {yes.type} {other}",
+        )
+
+    def cast(self, how: str, scalar: str) -> Value:
+        """``zext``, ``sext``, ``trunc``, ``fpext``, ``fptrunc``, ``sitofp``, ``fptosi``, ``bitcast``, …"""
+        type = with_element(self.type, scalar)
+        if type == self.type:
+            return self
+        return self.f.emit(type, f"{how} {self.type} {self.text} to {type}")
+
+    def as_bits(self) -> Value:
+        """The same bits as an integer."""
+        return self.cast("bitcast", f"i{bits(self.type)}")
+
+    def as_float(self) -> Value:
+        """The same bits as a float or double."""
+        return self.cast("bitcast", {16: "half", 32: "float", 64: "double"}[bits(self.type)])
+
+    def splat(self, count: int) -> Value:
+        """The scalar in every one of ``count`` lanes."""
+        if lanes(self.type) or not count:
+            return self
+        type = vector(count, self.type)
+        one = self.f.emit(type, f"insertelement {type} poison, {self.type} {self.text}, i32 0")
+        return self.f.emit(
+            type,
+            f"shufflevector {type} {one.text}, {type} poison, <{count} x i32> zeroinitializer",
+        )
+
+    def lane(self, index: int | Value) -> Value:
+        """One lane of a vector."""
+        place = f"i32 {index}" if isinstance(index, int) else f"{index.type} {index.text}"
+        return self.f.emit(
+            element(self.type), f"extractelement {self.type} {self.text}, {place}"
+        )
+
+    def with_lane(self, index: int, value: Value) -> Value:
+        """The vector with one lane replaced."""
+        return self.f.emit(
+            self.type,
+            f"insertelement {self.type} {self.text}, {value.type} {value.text}, i32 {index}",
+        )
+
+    def shuffle(self, order: Sequence[int], other: Value | None = None) -> Value:
+        """Lanes of this vector (and ``other``, counted on) in the given order."""
+        type = vector(len(order), element(self.type))
+        mask = ", ".join(f"i32 {place}" for place in order)
+        second = "poison" if other is None else other.text
+        return self.f.emit(
+            type,
+            f"shufflevector {self.type} {self.text}, {self.type} {second}, "
+            f"<{len(order)} x i32> <{mask}>",
+        )
+
+    def offset(self, count: Value | int, scalar: str = "i8") -> Value:
+        """The pointer, ``count`` elements of ``scalar`` further on."""
+        if isinstance(count, int):
+            if count == 0:
+                return self
+            return self.f.emit("ptr", f"getelementptr {scalar}, ptr {self.text}, i64 {count}")
+        return self.f.emit(
+            "ptr", f"getelementptr {scalar}, ptr {self.text}, {count.type} {count.text}"
+        )
+
+
+# -- functions -----------------------------------------------------------------------------------------
+
+
+class Region:
+    """A piece of a function, in order: lines and further regions."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts: list[str | Region] = []
+
+    def lines(self) -> Iterator[str]:
+        stack: list[Iterator[str | Region]] = [iter(self.parts)]
+        while stack:
+            for part in stack[-1]:
+                if isinstance(part, str):
+                    yield part
+                else:
+                    stack.append(iter(part.parts))
+                    break
+            else:
+                stack.pop()
+
+
+class Loop:
+    """An open loop.
+
+    Attributes:
+        index: the i64 counter.
+        values: the carried values at the start of this turn.
+        preheader: the region just before the loop.
+        results: after the loop, the carried values it left behind.
+    """
+
+    def __init__(self, index: Value, values: list[Value], preheader: Region) -> None:
+        self.index = index
+        self.values = values
+        self.preheader = preheader
+        self.next: list[Value] = list(values)
+        self.results: list[Value] = []
+
+    def carry(self, *values: Value) -> None:
+        """What the next turn receives as ``values``."""
+        assert [v.type for v in values] == [v.type for v in self.values]
+        self.next = list(values)
+
+
+class Function:
+    """A function being written.
+
+    Args:
+        module: where it belongs.
+        name: without the ``@``.
+        params: names and types.
+        result: the type of its result.
+        attributes: LLVM's, such as ``"alwaysinline"``.
+        internal: whether only this module calls it.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        name: str,
+        params: Sequence[tuple[str, str]],
+        result: str = "void",
+        attributes: str = "",
+        internal: bool = True,
+    ) -> None:
+        self.module = module
+        self.name = name
+        self.result = result
+        self.params = [Value(self, type, f"%{param}") for param, type in params]
+        self._head = ", ".join(f"{type} %{param}" for param, type in params)
+        self._attributes = attributes
+        self._internal = internal
+        self.body = Region()
+        self.entry = Region()  # allocas, and what is computed once
+        self.body.parts.append(self.entry)
+        self.region = self.body
+        self.label = "entry"
+        self._count = 0
+        module.functions.append(self)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        self.region.parts.append("  " + text)
+
+    def emit(self, type: str, text: str) -> Value:
+        """An instruction with a result."""
+        self._count += 1
+        name = f"%v{self._count}"
+        self.region.parts.append(f"  {name} = {text}")
+        return Value(self, type, name)
+
+    @contextmanager
+    def at(self, region: Region) -> Iterator[None]:
+        """Within the block, write straight-line code into another region."""
+        before, label = self.region, self.label
+        self.region = region
+        try:
+            yield
+        finally:
+            assert self.label == label, "only straight-line code may be placed elsewhere"
+            self.region = before
+
+    def constant(self, type: str, value: Number) -> Value:
+        return Value(self, type, constant_text(type, value))
+
+    def constants(self, scalar: str, values: Sequence[Number]) -> Value:
+        """A vector constant, lane by lane."""
+        text = ", ".join(f"{scalar} {scalar_text(scalar, v)}" for v in values)
+        return Value(self, vector(len(values), scalar), f"<{text}>")
+
+    def poison(self, type: str) -> Value:
+        return Value(self, type, "poison")
+
+    def i64(self, value: int) -> Value:
+        return self.constant("i64", value)
+
+    def call(self, name: str, result: str, *args: Value, tail: str = "") -> Value:
+        """Call a function of this module, or one declared by `Module.declare`."""
+        given = ", ".join(f"{a.type} {a.text}" for a in args)
+        if result == "void":
+            self.line(f"call void @{name}({given})")
+            return self.poison("i1")
+        return self.emit(result, f"call {result} @{name}({given})")
+
+    def call_pointer(self, pointer: Value, result: str, *args: Value) -> Value:
+        """Call through a function pointer."""
+        given = ", ".join(f"{a.type} {a.text}" for a in args)
+        if result == "void":
+            self.line(f"call void {pointer.text}({given})")
+            return self.poison("i1")
+        return self.emit(result, f"call {result} {pointer.text}({given})")
+
+    def intrinsic(self, name: str, result: str, *args: Value) -> Value:
+        """Call an LLVM intrinsic; ``name`` without ``llvm.`` and without the type suffix of
+        overloads, which is taken from the arguments: ``intrinsic("fma", t, a, b, c)``."""
+        suffix = _mangled(args[0].type)
+        full = f"llvm.{name}.{suffix}"
+        self.module.declare(full, result, [a.type for a in args])
+        return self.call(full, result, *args)
+
+    def fma(self, a: Value, b: Value | Number, c: Value | Number) -> Value:
+        """a·b + c, rounded once."""
+        return self.intrinsic("fma", a.type, a, self._like(a, b), self._like(a, c))
+
+    def _like(self, a: Value, b: Value | Number) -> Value:
+        return b if isinstance(b, Value) else self.constant(a.type, b)
+
+    # -- memory ------------------------------------------------------------------------------------
+
+    def alloca(self, type: str, count: int = 1, align: int = 64) -> Value:
+        """Memory on the stack, for the whole function."""
+        with self.at(self.entry):
+            return self.emit("ptr", f"alloca {type}, i64 {count}, align {align}")
+
+    def load(self, type: str, pointer: Value, align: int | None = None) -> Value:
+        """Load; the alignment is in bytes, by default that of one lane."""
+        align = align or max(bits(type) // 8, 1)
+        return self.emit(type, f"load {type}, ptr {pointer.text}, align {align}")
+
+    def store(self, value: Value, pointer: Value, align: int | None = None) -> None:
+        align = align or max(bits(value.type) // 8, 1)
+        self.line(f"store {value.type} {value.text}, ptr {pointer.text}, align {align}")
+
+    def mask(self, count: int, active: int) -> Value:
+        """The first ``active`` of ``count`` lanes, as a constant."""
+        return self.constants("i1", [i < active for i in range(count)])
+
+    def mask_below(self, count: int, active: Value) -> Value:
+        """The first ``active`` (an i32, not constant) of ``count`` lanes."""
+        return self.constants("i32", list(range(count))).lt(active.splat(count))
+
+    def masked_load(self, type: str, pointer: Value, mask: Value) -> Value:
+        """Lanes of ``mask`` from memory, zeros elsewhere; nothing else is read."""
+        name = f"llvm.masked.load.{_mangled(type)}.p0"
+        zero = self.constant(type, 0)
+        align = max(bits(type) // 8, 1)
+        self.module.masked(name, type, "load")
+        return self.emit(
+            type,
+            f"call {type} @{name}(ptr align {align} {pointer.text}, {mask.type} {mask.text}, "
+            f"{type} {zero.text})",
+        )
+
+    def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
+        """Write the lanes of ``mask``; nothing else is touched."""
+        type = value.type
+        name = f"llvm.masked.store.{_mangled(type)}.p0"
+        align = max(bits(type) // 8, 1)
+        self.module.masked(name, type, "store")
+        self.line(
+            f"call void @{name}({type} {value.text}, ptr align {align} {pointer.text}, "
+            f"{mask.type} {mask.text})"
+        )
+
+    # -- structure ---------------------------------------------------------------------------------
+
+    def _new_label(self, stem: str) -> str:
+        self._count += 1
+        return f"{stem}{self._count}"
+
+    def start_block(self, label: str) -> None:
+        self.region.parts.append(f"{label}:")
+        self.label = label
+
+    def branch(self, label: str) -> None:
+        self.line(f"br label %{label}")
+
+    def branch_if(self, condition: Value, yes: str, no: str) -> None:
+        self.line(f"br i1 {condition.text}, label %{yes}, label %{no}")
+
+    @contextmanager
+    def loop(
+        self,
+        start: Value | int,
+        stop: Value | int,
+        step: Value | int = 1,
+        carried: Sequence[Value] = (),
+    ) -> Iterator[Loop]:
+        """``for index in range(start, stop, step)``, step > 0, with values carried along.
+
+        With constant bounds that give at least one turn the test is at the end; otherwise a guard
+        keeps a loop without turns from running once.
+
+        >>> m = Module(); f = Function(m, "count", [("n", "i64")], "i64")
+        >>> with f.loop(0, f.params[0], carried=[f.i64(0)]) as loop:
+        ...     loop.carry(loop.values[0] + loop.index)
+        >>> f.ret(loop.results[0])
+        """
+        first = self.i64(start) if isinstance(start, int) else start
+        last = self.i64(stop) if isinstance(stop, int) else stop
+        stride = self.i64(step) if isinstance(step, int) else step
+        runs = isinstance(start, int) and isinstance(stop, int) and start < stop
+        preheader = Region()
+        self.region.parts.append(preheader)
+        head, done = self._new_label("loop"), self._new_label("done")
+        before = self.label
+        if runs:
+            self.branch(head)
+        else:
+            self.branch_if(first.lt(last), head, done)
+        self.start_block(head)
+        place, region = len(self.region.parts), self.region
+        names = [f"%{self._new_label('c')}" for _ in range(len(carried) + 1)]
+        region.parts.extend([""] * len(names))  # the phis, once the end of the body is known
+        index = Value(self, "i64", names[0])
+        loop = Loop(
+            index,
+            [Value(self, v.type, n) for v, n in zip(carried, names[1:], strict=True)],
+            preheader,
+        )
+        yield loop
+        after = index + stride
+        again = after.lt(last)
+        latch = self.label
+        self.branch_if(again, head, done)
+        starts = [first, *carried]
+        nexts = [after, *loop.next]
+        for i, (name, a, b) in enumerate(zip(names, starts, nexts, strict=True)):
+            region.parts[place + i] = (
+                f"  {name} = phi {a.type} [ {a.text}, %{before} ], [ {b.text}, %{latch} ]"
+            )
+        self.start_block(done)
+        for a, b in zip(carried, loop.next, strict=True):
+            if runs:
+                loop.results.append(b)
+            else:
+                loop.results.append(
+                    self.emit(
+                        a.type,
+                        f"phi {a.type} [ {a.text}, %{before} ], [ {b.text}, %{latch} ]",
+                    )
+                )
+
+    @contextmanager
+    def when(self, condition: Value) -> Iterator[None]:
+        """The block runs where the scalar i1 holds."""
+        yes, done = self._new_label("yes"), self._new_label("done")
+        self.branch_if(condition, yes, done)
+        self.start_block(yes)
+        yield
+        self.branch(done)
+        self.start_block(done)
+
+    def choose(
+        self, condition: Value, yes: Callable[[], Value], no: Callable[[], Value]
+    ) -> Value:
+        """The value of one of two pieces of code, of which only one runs."""
+        labels = [self._new_label(stem) for stem in ("yes", "no", "done")]
+        self.branch_if(condition, labels[0], labels[1])
+        ends = []
+        for label, make in zip(labels, (yes, no), strict=False):
+            self.start_block(label)
+            value = make()
+            ends.append((value, self.label))
+            self.branch(labels[2])
+        self.start_block(labels[2])
+        pairs = ", ".join(f"[ {value.text}, %{label} ]" for value, label in ends)
+        return self.emit(ends[0][0].type, f"phi {ends[0][0].type} {pairs}")
+
+    def ret(self, value: Value | None = None) -> None:
+        self.line("ret void" if value is None else f"ret {value.type} {value.text}")
+
+    def __str__(self) -> str:
+        linkage = "internal " if self._internal else ""
+        head = f"define {linkage}{self.result} @{self.name}({self._head}) {self._attributes} {{"
+        return "\n".join([head, "entry:", *self.body.lines(), "}"])
+
+
+def _mangled(type: str) -> str:
+    scalar = element(type)
+    short = {"float": "f32", "double": "f64", "half": "f16", "ptr": "p0"}.get(scalar, scalar)
+    return f"v{lanes(type)}{short}" if lanes(type) else short
+
+
+class Module:
+    """A set of functions. `str` gives the text.
+
+    Args:
+        attributes: appended to every function's, such as ``"nounwind"``.
+    """
+
+    def __init__(self, attributes: str = "nounwind") -> None:
+        self.functions: list[Function] = []
+        self.attributes = attributes
+        self._declared: dict[str, str] = {}
+        self._library: dict[str, str] = {}
+        self._globals: list[str] = []
+
+    def function(
+        self,
+        name: str,
+        params: Sequence[tuple[str, str]],
+        result: str = "void",
+        attributes: str = "",
+        internal: bool = True,
+    ) -> Function:
+        return Function(
+            self, name, params, result, f"{attributes} {self.attributes}".strip(), internal
+        )
+
+    def declare(self, name: str, result: str, params: Sequence[str]) -> None:
+        """Make an external function or an intrinsic known; once is enough."""
+        self._declared.setdefault(name, f"declare {result} @{name}({', '.join(params)})")
+
+    def masked(self, name: str, type: str, kind: str) -> None:
+        mask = with_element(type, "i1")
+        if kind == "load":
+            self.declare(name, type, ["ptr", mask, type])
+        else:
+            self.declare(name, "void", [type, "ptr", mask])
+
+    def table(self, scalar: str, values: Sequence[Number], align: int = 64) -> str:
+        """The name of a constant array in memory."""
+        name = f"table{len(self._globals)}"
+        text = ", ".join(f"{scalar} {scalar_text(scalar, v)}" for v in values)
+        self._globals.append(
+            f"@{name} = internal constant [{len(values)} x {scalar}] [{text}], align {align}"
+        )
+        return name
+
+    def library(self, name: str, build: Callable[[], Any]) -> str:
+        """The name of a function that ``build`` writes the first time it is asked for."""
+        if name not in self._library:
+            self._library[name] = name
+            build()
+        return name
+
+    def __str__(self) -> str:
+        return "\n\n".join(
+            [*self._globals, *self._declared.values(), *map(str, self.functions)]
+        )
