@@ -39,6 +39,7 @@ __all__ = [
     "input_node",
     "literal",
     "oldest",
+    "symbolic",
     "topological",
     "variable",
 ]
@@ -238,6 +239,20 @@ def apply(primitive: Any, sources: tuple[Node, ...], argument: tuple[Any, ...] =
             return _constant(primitive, sources, argument, type)
         value = primitive.evaluate(*[source.value for source in sources], *argument)
     return _intern(key, _node(primitive, sources, argument, type, value, tracked))
+
+
+def symbolic(primitive: Any, sources: tuple[Node, ...], argument: tuple[Any, ...] = ()) -> Node:
+    """The application that `apply` would give, not evaluated although all values may be known.
+
+    For readings that turn graphs into code, where a constant expression stays an expression.
+    """
+    key = (primitive, argument, *sources, symbolic)
+    reference = _interned.get(key)
+    node = None if reference is None else reference()
+    if node is None:
+        type = primitive.result_type(argument, *[source.type for source in sources])
+        node = _intern(key, _node(primitive, sources, argument, type, None, False))
+    return node
 
 
 def _constant(

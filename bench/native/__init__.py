@@ -1,0 +1,33 @@
+"""Whole programs, compiled, beside PyTorch, JAX and others: ``python -m bench native``.
+
+python -m bench native                            every workload
+python -m bench native mlp_small gmm              some of them
+python -m bench native --write docs/benchmarks.md also the document and its picture
+python -m bench native --help                     the other options
+
+Every contestant first computes the same numbers, or it is not timed. All of them run in one
+process, in a random order in every round, with two threads. Results go to ``bench/results``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+THREADS = 2
+ROOT = Path(__file__).parents[2]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Variables for a process that measures: they have to be set before anything is imported."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {**os.environ, **dict.fromkeys(threads, str(THREADS)), **more}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``bench.native.__main__`` in a process of its own, which may use two threads."""
+    command = [sys.executable, "-m", "bench.native", *arguments]
+    return subprocess.run(command, env=environment(), cwd=ROOT).returncode

@@ -1,0 +1,131 @@
+"""The optimizer alone: Adam over ten million parameters with given gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench.native.agreement import changes
+from bench.native.workload import Contestants, Numbers, Runner, Steady, Work
+
+COUNT, RATE = 10_000_000, 1e-3
+
+
+def contestants() -> Contestants:
+    from bench.native import with_chainrule
+
+    rng = np.random.default_rng(0)
+    start = {"x": rng.standard_normal(COUNT, np.float32)}
+    gradient = rng.standard_normal(COUNT, np.float32)
+
+    def chainrule() -> Runner:
+        import chainrule as cr
+
+        optimizer = cr.optim.adam(RATE)
+
+        def step(x: Any, state: Any, g: Any) -> Any:
+            updates, state = optimizer.update(g, state, x)
+            return cr.optim.apply_updates(x, updates), state
+
+        run = with_chainrule.compiled(step, donate=(0, 1))
+        g = cr.tensor(gradient)
+        x: Any = None
+        state: Any = None
+
+        def reset() -> None:
+            nonlocal x, state
+            x = with_chainrule.tensors(start)["x"]
+            state = optimizer.init(x)
+
+        def call() -> None:
+            nonlocal x, state
+            x, state = run(x, state, g)
+
+        return Runner(call, lambda: changes(start, {"x": x.numpy()}), reset)
+
+    def torch() -> Runner:
+        import torch as library
+
+        from bench.native import with_torch
+
+        (g,) = with_torch.tensors([gradient])
+        x: Any = None
+        optimizer: Any = None
+
+        def reset() -> None:
+            nonlocal x, optimizer
+            (x,) = with_torch.tensors([start["x"]])
+            x.requires_grad_().grad = g
+            optimizer = library.optim.Adam([x], RATE, fused=True)
+
+        return Runner(
+            lambda: optimizer.step(), lambda: changes(start, {"x": x.detach().numpy()}), reset
+        )
+
+    def torch_compiled() -> Runner:
+        import torch as library
+
+        from bench.native import with_torch
+
+        (g,) = with_torch.tensors([gradient])
+
+        def step(x: Any, state: Any) -> None:
+            with_torch.adam({"x": x}, {"x": g}, state, RATE)
+
+        run = library.compile(step, fullgraph=True, dynamic=False, options=with_torch.OPTIONS)
+        x: Any = None
+        state: Any = None
+
+        def reset() -> None:
+            nonlocal x, state
+            (x,) = with_torch.tensors([start["x"]])
+            zeros = [{"x": library.zeros_like(x)} for _ in range(2)]
+            state = (library.zeros((), dtype=library.float64), *zeros)
+
+        return Runner(lambda: run(x, state), lambda: changes(start, {"x": x.numpy()}), reset)
+
+    def jax() -> Runner:
+        import jax as library
+
+        from bench.native import with_jax
+
+        g = library.numpy.asarray(gradient)
+        run = library.jit(
+            lambda x, state, g: with_jax.adam(x, g, state, RATE), donate_argnums=(0, 1)
+        )
+        x: Any = None
+        state: Any = None
+
+        def reset() -> None:
+            nonlocal x, state
+            x = library.numpy.array(start["x"], copy=True)
+            state = library.block_until_ready(with_jax.zeros(x))
+
+        def call() -> None:
+            nonlocal x, state
+            x, state = run(x, state, g)
+
+        def numbers() -> Numbers:
+            return changes(start, {"x": np.asarray(x)})
+
+        return Runner(call, numbers, reset, lambda: library.block_until_ready((x, state)))
+
+    return {
+        with_chainrule.name(): chainrule,
+        "PyTorch": torch,
+        "torch.compile": torch_compiled,
+        "JAX": jax,
+    }
+
+
+WORKLOADS = (
+    Steady(
+        "adam",
+        "Adam alone over 10 M parameters",
+        1.2,
+        contestants=contestants,
+        work=Work(12 * COUNT, 28 * COUNT),  # four arrays read, three written
+        calls=3,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The door through which Python calls compiled programs with pytrees of tensors."""

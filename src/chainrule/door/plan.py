@@ -1,0 +1,181 @@
+"""From the description of a door to the records that the native function reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.core import tree as trees
+from chainrule.core.tree import Tree
+from chainrule.door.layout import UnknownLayout, slot_offset
+from chainrule.door.spec import DoorSpec, Path
+from chainrule.lower.llvm.door_words import Container, Static
+
+__all__ = ["ContainerRecord", "Plan", "Unsupported"]
+
+
+class Unsupported(Exception):  # noqa: N818, an answer rather than an error
+    """Containers that the native door cannot take apart; the one in Python can."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ContainerRecord:
+    """Take the objects inside of object ``source`` and number them from ``target`` on."""
+
+    kind: Container
+    source: int
+    type: type
+    count: int
+    target: int
+    keys: tuple[Any, ...] = ()  # offsets for `Container.SLOTS`
+
+
+class Plan:
+    """How the leaves are found in the arguments. Objects have numbers: the arguments from 1 on.
+
+    How a registered class is taken apart is code of its own, so an example is asked for: children
+    that are found among the attributes of the example, or in lists, tuples and dicts there, will
+    be there in other instances with otherwise the same attributes.
+
+    Attributes:
+        objects: how many numbers were given.
+        containers: outer before inner.
+        statics: objects that must be what they were.
+        leaves: the numbers of the leaves, in order.
+        places: the number of the object at each path.
+
+    Raises:
+        Unsupported: for a container of a kind that is not known.
+    """
+
+    def __init__(self, spec: DoorSpec, example: tuple[Any, ...]) -> None:
+        self.objects = 1 + len(example)
+        self.containers: list[ContainerRecord] = []
+        self.statics: list[tuple[int, Any, Static]] = []
+        self.leaves: list[int] = []
+        self.places: dict[Path, int] = {}
+        for index, (child, value) in enumerate(zip(spec.arguments.children, example, strict=True)):
+            self._visit(child, value, 1 + index, (index,))
+
+    def _visit(self, tree: Tree, value: Any, place: int, path: Path) -> None:
+        self.places[path] = place
+        kind = tree.kind
+        if kind is None:
+            self.leaves.append(place)
+        elif kind in trees._registered:
+            self._visit_registered(tree, value, place, path)
+        elif kind is type(None):
+            self._static(place, None)
+        elif kind is dict:
+            first = self._open(Container.DICT, value, place, _plain_keys(tree.static))
+            self._children(tree, [value[key] for key in tree.static], first, path)
+        elif kind is list or _is_plain_tuple(kind):
+            first = self._open_sequence(value, place)
+            self._children(tree, value, first, path)
+        elif dataclasses.is_dataclass(kind):
+            self._visit_fields(tree, value, place, path)
+        else:
+            raise Unsupported(kind.__name__)
+
+    def _children(self, tree: Tree, values: Sequence[Any], first: int, path: Path) -> None:
+        for index, (child, value) in enumerate(zip(tree.children, values, strict=True)):
+            self._visit(child, value, first + index, (*path, index))
+
+    def _open(self, kind: Container, value: Any, place: int, keys: tuple[Any, ...]) -> int:
+        first = self.objects
+        self.containers.append(ContainerRecord(kind, place, type(value), len(keys), first, keys))
+        self.objects += len(keys)
+        return first
+
+    def _open_sequence(self, value: Any, place: int) -> int:
+        kind = Container.LIST if type(value) is list else Container.TUPLE
+        return self._open(kind, value, place, (None,) * len(value))
+
+    def _static(self, place: int, value: Any) -> None:
+        if type(value) in (int, str, bytes):
+            how = Static.EQUAL
+        else:
+            how = Static.BITS if type(value) is float else Static.IDENTICAL
+        self.statics.append((place, value, how))
+
+    def _visit_fields(self, tree: Tree, value: Any, place: int, path: Path) -> None:
+        """A dataclass: fields in slots or in the instance's dict."""
+        cls = type(value)
+        static = dict(tree.static)
+        names = (*tree.names, *static)
+        if cls.__getattribute__ is not object.__getattribute__:
+            raise Unsupported(cls.__name__)
+        held = vars(value) if hasattr(value, "__dict__") else {}
+        in_dict = tuple(name for name in names if name in held and not _descriptor(cls, name))
+        in_slots = tuple(name for name in names if name not in in_dict)
+        try:
+            offsets = tuple(slot_offset(cls, name) for name in in_slots)
+        except UnknownLayout as error:
+            raise Unsupported(f"{error} is computed") from None
+        number: dict[str, int] = {}
+        for kind, found, keys in (
+            (Container.FIELDS, in_dict, in_dict),
+            (Container.SLOTS, in_slots, offsets),
+        ):
+            if found or kind is Container.FIELDS:
+                first = self._open(kind, value, place, keys)
+                number |= {name: first + index for index, name in enumerate(found)}
+        for name, expected in static.items():
+            self._static(number[name], expected)
+        for index, (name, child) in enumerate(zip(tree.names, tree.children, strict=True)):
+            self._visit(child, getattr(value, name), number[name], (*path, index))
+
+    def _visit_registered(self, tree: Tree, value: Any, place: int, path: Path) -> None:
+        taken = trees._children(value)
+        if taken is None or not hasattr(value, "__dict__"):
+            raise Unsupported(type(value).__name__)
+        children = [child for _, child in taken[0]]
+        wanted = Counter(map(id, children))
+        claimed = 0
+
+        def search(found: Any, place: int) -> None:
+            nonlocal claimed
+            if id(found) in wanted:
+                if claimed == len(children) or found is not children[claimed]:
+                    raise Unsupported(type(value).__name__)
+                index = claimed
+                claimed += 1
+                self._visit(tree.children[index], found, place, (*path, index))
+            elif type(found) is dict:
+                inside(found, self._open(Container.ITEMS, found, place, _plain_keys(found)))
+            elif type(found) is list or _is_plain_tuple(type(found)):
+                inside(dict(enumerate(found)), self._open_sequence(found, place))
+            elif isinstance(found, (dict, list, tuple)):
+                raise Unsupported(type(found).__name__)
+            else:
+                self._static(place, found)
+
+        def inside(items: dict[Any, Any], first: int) -> None:
+            for index, item in enumerate(items.values()):
+                search(item, first + index)
+
+        attributes = vars(value)
+        inside(attributes, self._open(Container.VARS, value, place, _plain_keys(attributes)))
+        if claimed != len(children):
+            raise Unsupported(type(value).__name__)
+
+
+def _is_plain_tuple(kind: type) -> bool:
+    """A tuple or named tuple."""
+    return kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+
+
+def _plain_keys(keys: Any) -> tuple[Any, ...]:
+    """Keys whose comparison runs no code of the user."""
+    found = tuple(keys)
+    if any(type(key) not in (str, int) for key in found):
+        raise Unsupported("keys of a dict")
+    return found
+
+
+def _descriptor(cls: type, name: str) -> bool:
+    """Whether the class has an attribute of this name that comes before that of the instance."""
+    found = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
+    return hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")

@@ -1,0 +1,151 @@
+"""The door in plain Python: slower, and what the native one is tested against."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from chainrule.core import tree
+from chainrule.core.errors import ChainRuleError
+from chainrule.core.node import array
+from chainrule.core.tree import Tree
+from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Made, Path, Result, Reused, parts
+from chainrule.tensor import Tensor
+
+__all__ = ["python_door"]
+
+NUMBERS: dict[str, type] = {"float64": float, "int64": int, "bool": bool}
+"""The Python numbers that stand for an array without axes of some dtype."""
+
+
+def python_door(spec: DoorSpec) -> Callable[..., Any]:
+    """A function that does what that of `native.make_door` does, about a hundred times slower."""
+    run = _runner(spec)
+    places = list(_leaf_paths(spec.arguments, ()))
+    number = {place: index for index, place in enumerate(places)}
+    kept_paths = [part.path for part in parts(spec.result) if isinstance(part, Kept)]
+    strict = [any(place[: len(path)] == path for path in kept_paths) for place in places]
+
+    def door(*args: Any, **kwargs: Any) -> Any:
+        values = None if kwargs else _match(spec, strict, args)
+        if values is None:
+            return spec.slow(*args, **kwargs)
+        table = (ctypes.c_void_p * len(spec.table))(*spec.table)
+        for value, argument in zip(values, spec.leaves, strict=True):
+            table[argument.slot] = value.ctypes.data
+        fresh: dict[int, Any] = {}
+        for part in parts(spec.result):
+            if isinstance(part, Fresh) and part.slot not in fresh:
+                fresh[part.slot] = np.empty(part.type.shape, part.type.dtype)
+                table[part.slot] = fresh[part.slot].ctypes.data
+        status = ctypes.c_int64(0)
+        if spec.status is not None:
+            table[spec.status] = ctypes.addressof(status)
+        kept = {path: _object(args, path) for path in kept_paths}
+        with nullcontext() if spec.lock is None else spec.lock:
+            run(ctypes.addressof(table))
+        if status.value:
+            return spec.failed(status.value, *args)
+        tensors = {slot: Tensor(array(value[()])) for slot, value in fresh.items()}
+
+        def build(part: Result) -> Any:
+            if isinstance(part, Fresh):
+                return tensors[part.slot]
+            if isinstance(part, Kept):
+                return kept[part.path]
+            if isinstance(part, Reused):
+                return Tensor(array(values[number[part.path]]))
+            return rebuilder(part)(*map(build, part.children))
+
+        return build(spec.result)
+
+    door.__name__ = door.__qualname__ = spec.name
+    return door
+
+
+def rebuilder(made: Made) -> Callable[..., Any]:
+    """A function of the children that makes the container."""
+    one = Tree(None)
+    shell = Tree(made.tree.kind, made.tree.static, made.tree.names, (one,) * len(made.children))
+    return lambda *children: shell.build(children)
+
+
+def _runner(spec: DoorSpec) -> Callable[[int], None]:
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    prototype = ctypes.PYFUNCTYPE if spec.lock is None else ctypes.CFUNCTYPE
+    if spec.launch is None:
+        program = prototype(None, pointer, number, number, pointer)(spec.program)
+        return lambda table: program(table, 0, 1, None)
+    how = spec.launch
+    launch = prototype(None, pointer, pointer, pointer, number, pointer)(how.function)
+    return lambda table: launch(how.pool, spec.program, table, how.threads, how.policy)
+
+
+def _leaf_paths(structure: Tree, path: Path) -> Iterator[Path]:
+    if structure.kind is None:
+        yield path
+    for index, child in enumerate(structure.children):
+        yield from _leaf_paths(child, (*path, index))
+
+
+def _object(value: Any, path: Path) -> Any:
+    for index in path:
+        taken = tree._children(value)
+        assert taken is not None, "the structure was compared"
+        value = taken[0][index][1]
+    return value
+
+
+def _match(spec: DoorSpec, strict: list[bool], args: tuple[Any, ...]) -> list[Any] | None:
+    """The arrays of the arguments, or None if these are not what was described."""
+    try:
+        leaves, structure = tree.flatten(args)
+        if structure != spec.arguments:
+            return None
+    except (ChainRuleError, ValueError):  # no pytree; or arrays in it were compared
+        return None
+    values = [
+        _value(leaf, argument, only_tensor)
+        for leaf, argument, only_tensor in zip(leaves, spec.leaves, strict, strict=True)
+    ]
+    if any(value is None for value in values) or not _disjoint(values, spec.leaves):
+        return None
+    return values
+
+
+def _value(leaf: Any, argument: Argument, strict: bool) -> Any:
+    """The array of a leaf, or a copy of a scalar; None if it is not what was described."""
+    bare = type(leaf) is not Tensor
+    if bare and strict:
+        return None
+    value = leaf if bare else leaf.node.value
+    shape, dtype = argument.type.shape, argument.type.dtype
+    if type(value) is np.ndarray:
+        fits = value.dtype == dtype and value.shape == shape
+        usable = value.flags.c_contiguous and value.flags.aligned
+        writeable = value.flags.writeable or not argument.donated
+        return value if fits and usable and writeable else None
+    number = NUMBERS.get(dtype.name) if bare else None
+    if argument.donated or shape or type(value) not in (dtype.type, number):
+        return None
+    try:
+        return np.array(value, dtype)
+    except OverflowError:
+        return None
+
+
+def _disjoint(values: list[Any], leaves: tuple[Argument, ...]) -> bool:
+    spans = [
+        (v.ctypes.data, v.ctypes.data + v.nbytes, leaf)
+        for v, leaf in zip(values, leaves, strict=True)
+    ]
+    return not any(
+        (a.donated or b.donated) and start < other_end and other_start < end
+        for (start, end, a), (other_start, other_end, b) in combinations(spans, 2)
+        if start < end and other_start < other_end
+    )

@@ -1,0 +1,234 @@
+"""The register tile of a convolution with features in the lanes, and how its sums are handed over.
+
+A tile is ``rows`` rows x ``pixels`` neighbouring pixels of the result x ``vectors`` vectors of
+features. Each tap loads the kernel's vectors once and multiplies them with one number of the input
+per pixel, wherever that lies: strides, dilation and exchanged axes are offsets and cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from chainrule.lower.llvm.conv_pack import joined, least, merged, multiply_add, transposed
+from chainrule.lower.llvm.conv_shape import Epilogue, Geometry
+from chainrule.lower.llvm.ir import Function, Value, vector
+from chainrule.lower.llvm.machine import Machine
+
+__all__ = ["Tile", "choose_tile", "finish_row", "tile_sums"]
+
+Dims = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The shape of a register tile.
+
+    Attributes:
+        rows, pixels, vectors: see above.
+        lanes: of a vector.
+    """
+
+    rows: int
+    pixels: int
+    vectors: int
+    lanes: int
+
+    @property
+    def width(self) -> int:
+        """Features of a tile."""
+        return self.vectors * self.lanes
+
+    @property
+    def sums(self) -> int:
+        return self.rows * self.pixels * self.vectors
+
+
+def choose_tile(
+    machine: Machine, scalar: str, rows: int, columns: int, features: int, exact: bool = False
+) -> Tile:
+    """The tile that needs the least time for ``rows`` rows of ``columns`` pixels; if ``exact``, a row
+    is divided into tiles that do not overlap.
+
+    Per tap a tile issues one multiplication for each sum, but at least eight may be under way at a
+    time, and it loads its vectors and one number per pixel.
+    """
+    lanes = machine.lanes(scalar)
+    room = machine.registers - 1
+    best, least_time = Tile(1, 1, 1, lanes), float("inf")
+    for vectors in range(1, min(4, -(-features // lanes)) + 1):
+        for r in range(1, min(6, rows) + 1):
+            for pieces in range(1, columns + 1):
+                pixels = -(-columns // pieces)
+                tile = Tile(r, pixels, vectors, lanes)
+                if tile.sums + vectors > room or exact and columns % pieces:
+                    continue
+                turns = -(-features // tile.width) * -(-rows // r) * pieces
+                time = turns * (max(tile.sums, 8) + 0.25 * vectors + 0.05 * r * pixels + 0.5)
+                if time < least_time:
+                    best, least_time = tile, time
+                break
+    return best
+
+
+def tile_sums(
+    f: Function,
+    machine: Machine,
+    tile: Tile,
+    scalar: str,
+    rows: Sequence[Value],
+    pixel: int,
+    kernel: Value,
+    dims: Dims,
+    sums: Sequence[Value],
+    window: tuple[Value, Value] | None = None,
+) -> list[Value]:
+    """``sums`` plus the products over all taps, in order of pixels and then vectors.
+
+    Args:
+        rows: for each row of the tile the address of what its first pixel's first tap reads.
+        pixel: the distance of neighbouring pixels in the input.
+        kernel: packed by `pack_kernel`.
+        dims: count and distance in the input of channels and taps along each axis.
+        window: the first row of taps that is needed and the one after the last, else all are.
+    """
+    lanes, type = tile.lanes, vector(tile.lanes, scalar)
+    bounds: dict[int, tuple[Value | int, Value | int]] = {}
+    if window is None:
+        axes = merged(dims)
+    else:
+        outer, inner = merged(dims[:2]), [dim for dim in dims[3:] if dim[0] > 1]
+        axes = [*outer, dims[2], *inner]
+        bounds[len(outer)] = window
+    count, step = axes[-1]
+    unroll = max(u for u in range(1, 5) if count % u == 0)
+    if len(axes) - 1 in bounds:
+        unroll = 1
+    if step % pixel == 0 and step // pixel < tile.pixels:
+        unroll = 1  # LLVM would keep what neighbouring taps share in registers that it has not got
+
+    def taps(place: Value, number: Value, values: Sequence[Value]) -> list[Value]:
+        first, stop = bounds.get(len(axes) - 1, (0, count))
+        with f.loop(first, stop, unroll, values) as loop:
+            current = list(loop.values)
+            at = place + loop.index * step
+            starts = [row.offset(at, scalar) for row in rows]
+            out = kernel.offset((number + loop.index) * tile.width, scalar)
+            for u in range(unroll):
+                w = [
+                    f.load(type, out.offset(u * tile.width + v * lanes, scalar))
+                    for v in range(tile.vectors)
+                ]
+                i = 0
+                for start in starts:
+                    for p in range(tile.pixels):
+                        one = f.load(scalar, start.offset(u * step + p * pixel, scalar))
+                        many = one.splat(lanes)
+                        for v in range(tile.vectors):
+                            current[i] = multiply_add(f, machine, many, w[v], current[i])
+                            i += 1
+            loop.carry(*current)
+        return loop.results
+
+    def nest(depth: int, place: Value, number: Value, values: Sequence[Value]) -> list[Value]:
+        if depth == len(axes) - 1:
+            return taps(place, number, values)
+        n, distance = axes[depth]
+        first, stop = bounds.get(depth, (0, n))
+        with f.loop(first, stop, 1, values) as loop:
+            inner = nest(
+                depth + 1,
+                place + loop.index * distance,
+                (number + loop.index) * axes[depth + 1][0],
+                loop.values,
+            )
+            loop.carry(*inner)
+        return loop.results
+
+    return nest(0, f.i64(0), f.i64(0), sums)
+
+
+
+
+def finish_row(
+    f: Function,
+    g: Geometry,
+    machine: Machine,
+    width: int,
+    sums: Value,
+    feature: Value,
+    index: Callable[[Value, Value], list[Value]],
+    epilogue: Epilogue,
+) -> None:
+    """Hand one row of the result to the epilogue, feature by feature, its pixels in the lanes.
+
+    Args:
+        width: how many features lie side by side in ``sums``.
+        sums: (out width, width).
+        feature: the first feature of the row.
+        index: from a feature and a column to the index in the result.
+    """
+    scalar, columns = g.scalar, g.out[2]
+    count = least(f.i64(g.features) - feature, width)
+    lanes = machine.lanes(scalar)
+    if columns <= lanes // 2 or not machine.masks and columns < lanes:
+        _finish_narrow(f, machine, scalar, columns, width, sums, count, feature, index, epilogue)
+        return
+    full = columns // lanes
+    quad = min(4, lanes)
+    ragged = g.features % quad != 0
+
+    def chunk(column: Value, active: int) -> None:
+        mask = None if active == lanes else f.mask(lanes, active)
+        with f.loop(0, count, quad) as loop:
+            at = sums.offset(column * width + loop.index, scalar)
+            pieces = [
+                f.load(vector(quad, scalar), at.offset(i * width, scalar))
+                if i < active
+                else f.constant(vector(quad, scalar), 0)
+                for i in range(lanes)
+            ]
+            blocks = [joined(pieces[i::quad]) for i in range(quad)]
+            for i, value in enumerate(transposed(blocks)):
+                with f.when((loop.index + i).lt(count)) if ragged else nullcontext():
+                    epilogue(f, index(feature + (loop.index + i), column), value, mask)
+
+    if full:
+        with f.loop(0, full * lanes, lanes) as loop:
+            chunk(loop.index, lanes)
+    rest = columns - full * lanes
+    if rest and machine.masks:
+        chunk(f.i64(full * lanes), rest)
+    elif rest:
+        with f.loop(0, count) as loop, f.loop(full * lanes, columns) as column:
+            value = f.load(scalar, sums.offset(column.index * width + loop.index, scalar))
+            epilogue(f, index(feature + loop.index, column.index), value, None)
+
+
+def _finish_narrow(
+    f: Function,
+    machine: Machine,
+    scalar: str,
+    columns: int,
+    width: int,
+    sums: Value,
+    count: Value,
+    feature: Value,
+    index: Callable[[Value, Value], list[Value]],
+    epilogue: Epilogue,
+) -> None:
+    """A row much shorter than a register: gathered lane by lane, or number by number."""
+    lanes = 1 << (columns - 1).bit_length()
+    with f.loop(0, count) as loop:
+        at = sums.offset(loop.index, scalar)
+        if columns == 1 or columns < lanes and not machine.masks:
+            with f.loop(0, columns) as column:
+                value = f.load(scalar, at.offset(column.index * width, scalar))
+                epilogue(f, index(feature + loop.index, column.index), value, None)
+        else:
+            value = f.constant(vector(lanes, scalar), 0)
+            for i in range(columns):
+                value = value.with_lane(i, f.load(scalar, at.offset(i * width, scalar)))
+            mask = None if columns == lanes else f.mask(lanes, columns)
+            epilogue(f, index(feature + loop.index, f.i64(0)), value, mask)

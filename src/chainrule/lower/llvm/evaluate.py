@@ -1,0 +1,469 @@
+"""Reading a node at an index as code: what a kernel's loops are filled with.
+
+An `Emission` writes one kernel. It keeps a stack of scopes, one for each open loop, and puts every
+value into the outermost scope that knows all the loop variables it depends on: a bias is loaded
+once for each column, the mean of a row once for each row. Values are remembered for as long as
+their scope is open, so an expression that occurs twice is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from chainrule.core.node import LITERAL, Node
+from chainrule.lower.llvm.elementwise import Context, emit_elementwise, emit_cast, ir_type, memory_type
+from chainrule.lower.llvm.index import Affine, Dynamic, Index, Quotient, Var, flat
+from chainrule.lower.llvm.ir import Function, Region, Value, lanes, vector
+from chainrule.lower.llvm.kernel import Buffer
+from chainrule.lower.llvm.machine import Machine
+from chainrule.lower.llvm.views import VIEWS, Condition, broadcast_index, pieces
+from chainrule.ops.record import Elementwise
+
+__all__ = ["Emission"]
+
+Place = Callable[[Node], Buffer | None]
+
+
+class _Scope:
+    __slots__ = ("cache", "region")
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        self.cache: dict[object, Value] = {}
+
+
+class Emission:
+    """Writes the values of nodes into one kernel.
+
+    Args:
+        f: the kernel; its first parameter is the table.
+        machine: the processor.
+        count: lanes of a vector.
+        place: the buffer of a node whose value has been stored, else None.
+        status: the buffer of the status word and of a spare one after it; see `Dynamic`.
+        accuracy: of functions, see `lower.llvm.elementwise`.
+        code: gives the number that the status word takes for a look-up outside of the axis.
+    """
+
+    def __init__(
+        self,
+        f: Function,
+        machine: Machine,
+        count: int,
+        place: Place,
+        status: Buffer,
+        accuracy: str = "default",
+        code: Callable[[Dynamic], int] = lambda dynamic: 1,
+    ) -> None:
+        self.f = f
+        self.machine = machine
+        self.count = count
+        self.place = place
+        self.status = status
+        self.accuracy = accuracy
+        self.code = code
+        self.scopes = [_Scope(f.entry)]
+        self.depth_of_var: dict[Var, int] = {}
+        self.value_of_var: dict[Var, Value] = {}
+        self.vector_var: Var | None = None
+        self.copy = 0
+        self.merges: list[tuple[Var, Var, Var]] = []
+        self.bound: dict[Node, tuple[Value | list[Value], int]] = {}
+        self._pointers: dict[Buffer, Value] = {}
+
+    # -- scopes ------------------------------------------------------------------------------------
+
+    @property
+    def depth(self) -> int:
+        return len(self.scopes) - 1
+
+    @contextmanager
+    def scope(self, preheader: Region) -> Iterator[None]:
+        """Code that follows is inside a loop or branch; ``preheader`` lies before it."""
+        outer = self.scopes[-1].region
+        self.scopes[-1].region = preheader
+        self.scopes.append(_Scope(self.f.region))
+        try:
+            yield
+        finally:
+            self.scopes.pop()
+            self.scopes[-1].region = outer
+
+    @contextmanager
+    def branch(self, condition: Value) -> Iterator[None]:
+        """The block runs where the scalar condition holds."""
+        preheader = Region()
+        self.f.region.parts.append(preheader)
+        with self.f.when(condition), self.scope(preheader):
+            yield
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """A stretch of code of its own, such as the rest of a loop: its values are forgotten."""
+        preheader = Region()
+        self.f.region.parts.append(preheader)
+        with self.scope(preheader):
+            yield
+
+    def know(self, var: Var, value: Value) -> None:
+        """From here on, in the innermost scope, ``var`` has this value."""
+        self.value_of_var[var] = value
+        self.depth_of_var[var] = self.depth
+
+    @contextmanager
+    def _at(self, depth: int) -> Iterator[None]:
+        if depth == self.depth:
+            yield
+        else:
+            with self.f.at(self.scopes[depth].region):
+                yield
+
+    def _cached(self, key: object, depth: int, make: Callable[[], Value]) -> Value:
+        cache = self.scopes[depth].cache
+        value = cache.get(key)
+        if value is None:
+            with self._at(depth):
+                value = make()
+            cache[key] = value
+        return value
+
+    # -- values ------------------------------------------------------------------------------------
+
+    def bind(self, node: Node, value: Value | list[Value]) -> None:
+        """From here on ``node`` has this value, or one for each copy of the vector variable."""
+        self.bound[node] = value, self.depth
+
+    def value(self, node: Node, index: Index, mask: Value | None = None) -> Value:
+        """The element of ``node`` at ``index``: a scalar, or a vector along the vector variable.
+
+        Args:
+            mask: lanes (or the one value) that matter; memory elsewhere is not read.
+        """
+        return self._value(node, index, mask)[0]
+
+    def _value(self, node: Node, index: Index, mask: Value | None) -> tuple[Value, int]:
+        bound = self.bound.get(node)
+        if bound is not None:
+            values, depth = bound
+            return (values[self.copy] if isinstance(values, list) else values), depth
+        if node.primitive is LITERAL:
+            return self.f.constant(ir_type(node.dtype), node.value), 0
+        key = (node, index, self.copy, None if mask is None else mask.text)
+        for depth in range(self.depth, -1, -1):
+            found = self.scopes[depth].cache.get(key)
+            if found is not None:
+                return found, depth
+        buffer = self.place(node)
+        if buffer is not None:
+            value, depth = self._load(node, buffer, flat(index, node.shape), mask)
+        elif isinstance(node.primitive, Elementwise) and node.primitive.name not in VIEWS:
+            value, depth = self._elementwise(node, index, mask)
+        elif node.primitive.name == "cast":
+            source, depth = self._value(node.sources[0], index, mask)
+            with self._at(depth):
+                context = self._context(node)
+                value = emit_cast(context, source, node.sources[0].dtype, node.dtype)
+        else:
+            value, depth = self._view(node, index, mask)
+        self.scopes[depth].cache[key] = value
+        return value, depth
+
+    def _context(self, node: Node) -> Context:
+        return Context(self.f, node.sources[0].dtype, self.machine, self.accuracy)  # type: ignore[arg-type]
+
+    def _elementwise(self, node: Node, index: Index, mask: Value | None) -> tuple[Value, int]:
+        found, depth = [], 0
+        for source in node.sources:
+            place = broadcast_index(index, node.shape, source.shape)
+            value, level = self._value(source, place, mask)
+            found.append((value, level))
+            depth = max(depth, level)
+        wide = max(lanes(value.type) for value, _ in found)
+        values = [self._widened(v, wide, level) if wide else v for v, level in found]
+        with self._at(depth):
+            context = Context(
+                self.f, node.sources[-1].dtype, self.machine, self.accuracy  # type: ignore[arg-type]
+            )
+            return emit_elementwise(context, node.primitive.name, values, node.argument), depth
+
+    def _widened(self, value: Value, count: int, depth: int | None = None) -> Value:
+        """A scalar in every lane; in the scope in which it is known."""
+        if lanes(value.type):
+            return value
+        if value.text[0] != "%":  # a constant
+            return Value(self.f, vector(count, value.type), f"splat ({value.type} {value.text})")
+        depth = self.depth if depth is None else depth
+        return self._cached(("splat", value.text, count), depth, lambda: value.splat(count))
+
+    def _view(self, node: Node, index: Index, mask: Value | None) -> tuple[Value, int]:
+        found = pieces(node, index)
+        zero = self.f.constant(ir_type(node.dtype), 0)
+        result: Value | None = None
+        level = 0
+        for piece in reversed(found):
+            if not piece.conditions:
+                result, depth = self._value(piece.source, piece.index, mask)
+            else:
+                chosen = self._conditions(piece.conditions)
+                both = chosen if mask is None else self._both(chosen, mask)
+                value, _ = self._value(piece.source, piece.index, both)
+                depth = self.depth
+                other = zero if result is None else result
+                wide = max(lanes(value.type), lanes(other.type), lanes(chosen.type))
+                if wide and lanes(chosen.type):
+                    value, other = self._widened(value, wide), self._widened(other, wide)
+                elif wide:
+                    value, other = self._widened(value, wide), self._widened(other, wide)
+                result = chosen.select(value, other)
+            level = max(level, depth)
+        assert result is not None, node
+        return result, level if result.text[0] == "%" else 0
+
+    def _both(self, a: Value, b: Value) -> Value:
+        wide = max(lanes(a.type), lanes(b.type))
+        return self._widened(a, wide) & self._widened(b, wide) if wide else a & b
+
+    def _conditions(self, conditions: tuple[Condition, ...]) -> Value:
+        result: Value | None = None
+        for condition in conditions:
+            place = self.affine(condition.place)
+            low, high = condition.place.bounds()
+            tests = []
+            if low < condition.low:
+                tests.append(place.ge(condition.low))
+            if high >= condition.high:
+                tests.append(place.lt(condition.high))
+            if condition.step > 1:
+                distance = place - condition.low
+                tests.append(self._remainder(distance, condition.step).eq(0))
+            for test in tests:
+                result = test if result is None else self._both(result, test)
+        return self.f.constant("i1", True) if result is None else result
+
+    def _remainder(self, value: Value, divisor: int) -> Value:
+        text = f"srem {value.type} {value.text}, {self.f.constant(value.type, divisor).text}"
+        return self.f.emit(value.type, text)
+
+    # -- numbers of places -------------------------------------------------------------------------
+
+    def affine(self, place: Affine) -> Value:
+        """The value of an affine index, an i64: a vector if it varies along the vector variable."""
+        total: Value | None = None
+        for var, coefficient in self._merged(place):
+            value = self._var(var)
+            term = value if coefficient == 1 else value * coefficient
+            total = term if total is None else self._sum(total, term)
+        if total is None:
+            return self.f.i64(place.constant)
+        return total + place.constant if place.constant else total
+
+    def _sum(self, a: Value, b: Value) -> Value:
+        wide = max(lanes(a.type), lanes(b.type))
+        return self._widened(a, wide) + self._widened(b, wide) if wide else a + b
+
+    def _var(self, var: Var) -> Value:
+        """The value of a variable in the current copy, with all its lanes."""
+        if var is self.vector_var:
+            first = self.value_of_var[var] + self.copy * self.count
+            ramp = self.f.constants("i64", list(range(self.count)))
+            return first.splat(self.count) + ramp if self.count > 1 else first
+        if isinstance(var, Dynamic):
+            return self._dynamic(var, None)
+        if isinstance(var, Quotient):
+            value = self.affine(var.of)
+            divisor = self.f.constant(value.type, var.divisor)
+            return self.f.emit(value.type, f"sdiv {value.type} {value.text}, {divisor.text}")
+        return self.value_of_var[var]
+
+    def _merged(self, place: Affine) -> list[tuple[Var, int]]:
+        terms = dict(place.terms)
+        for high, low, merged in self.merges:
+            a, b = terms.pop(high, 0), terms.pop(low, 0)
+            assert a == b * low.extent, "these loops cannot be merged"
+            if b:
+                terms[merged] = b
+        return list(terms.items())
+
+    def _dynamic(self, var: Dynamic, mask: Value | None) -> Value:
+        """The place an index array names, counted from the front, inside the axis in any case."""
+        value, depth = self._value(var.node, var.index, mask)
+        key = ("place", var, self.copy, None if mask is None else mask.text)
+        return self._cached(key, self.depth, lambda: self._looked_up(var, value, mask))
+
+    def _looked_up(self, var: Dynamic, value: Value, mask: Value | None) -> Value:
+        f = self.f
+        how = "zext" if var.node.dtype.kind == "u" else "sext"
+        wide = value.cast(how, "i64") if not value.type.endswith(("i64", "i64>")) else value
+        place = wide.lt(0).select(wide + var.extent, wide)
+        outside = place.compare("", "uge", var.extent)
+        wrong = outside
+        if mask is not None:
+            wrong = self._both(outside, mask)
+        if lanes(wrong.type):
+            text = f"bitcast {wrong.type} {wrong.text} to i{lanes(wrong.type)}"
+            wrong = f.emit(f"i{lanes(wrong.type)}", text).ne(0)
+        word = self.pointer(self.status)
+        target = wrong.select(word, word.offset(8))
+        f.store(f.i64(self.code(var)), target)
+        return outside.select(self.f.constant(place.type, 0), place)
+
+    # -- memory ------------------------------------------------------------------------------------
+
+    def pointer(self, buffer: Buffer) -> Value:
+        """The base address of a buffer, loaded once at the start of the kernel."""
+        if buffer not in self._pointers:
+            with self.f.at(self.f.entry):
+                self._pointers[buffer] = buffer.pointer(self.f)
+        return self._pointers[buffer]
+
+    def address(
+        self, buffer: Buffer, scalar: str, position: Affine, mask: Value | None = None
+    ) -> tuple[Value, int, Value | None, int]:
+        """Address of the first lane, coefficient of the vector variable, vector offsets, depth.
+
+        The sum is built from the outermost variable to the innermost, each step in its own scope.
+        """
+        by_depth: dict[int, list[tuple[Var, int]]] = {}
+        along, scattered = 0, None
+        for var, coefficient in self._merged(position):
+            if var is self.vector_var:
+                along = coefficient
+                by_depth.setdefault(self.depth_of_var[var], []).append((var, coefficient))
+            elif type(var) is Var:
+                by_depth.setdefault(self.depth_of_var[var], []).append((var, coefficient))
+            else:
+                value = (
+                    self._dynamic(var, mask) if isinstance(var, Dynamic) else self._var(var)
+                ) * coefficient
+                if lanes(value.type):
+                    scattered = value if scattered is None else scattered + value
+                else:
+                    by_depth.setdefault(self.depth, []).append((var, coefficient))
+        pointer: Value = self.pointer(buffer)
+        key: tuple[object, ...] = (buffer, scalar)
+        depth = 0
+        for depth in sorted(by_depth):
+            terms = by_depth[depth]
+            key = (*key, tuple(terms))
+            pointer = self._cached(
+                key, depth, lambda p=pointer, t=terms: self._advanced(p, scalar, t, mask)  # type: ignore[misc]
+            )
+        constant = position.constant + along * self.count * self.copy
+        if constant:
+            pointer = self._cached(
+                (*key, constant), depth, lambda: pointer.offset(constant, scalar)
+            )
+        if scattered is not None:
+            depth = self.depth
+        return pointer, along, scattered, depth
+
+    def _advanced(
+        self, pointer: Value, scalar: str, terms: list[tuple[Var, int]], mask: Value | None
+    ) -> Value:
+        for var, coefficient in terms:
+            if type(var) is Var:
+                value = self.value_of_var[var]
+            elif isinstance(var, Dynamic):
+                value = self._dynamic(var, mask)
+            else:
+                value = self._var(var)
+            pointer = pointer.offset(value if coefficient == 1 else value * coefficient, scalar)
+        return pointer
+
+    def _load(
+        self, node: Node, buffer: Buffer, position: Affine, mask: Value | None
+    ) -> tuple[Value, int]:
+        scalar = memory_type(node.dtype)
+        pointer, along, scattered, depth = self.address(buffer, scalar, position, mask)
+        f = self.f
+        if mask is not None:
+            depth = self.depth
+        with self._at(depth):
+            if along == 0 and scattered is None:
+                if mask is not None and not lanes(mask.type):
+                    pointer = mask.select(pointer, f.params[0])  # a place that can be read
+                value = f.load(scalar, pointer)
+            elif along == 1 and scattered is None:
+                type = vector(self.count, scalar)
+                if self.count == 1:
+                    type = scalar
+                if mask is None:
+                    value = f.load(type, pointer)
+                else:
+                    value = f.masked_load(type, pointer, self._widened(mask, self.count))
+            else:
+                value = self._gathered(scalar, pointer, along, scattered, mask)
+            return self._in_register(value, node), depth
+
+    def _gathered(
+        self, scalar: str, pointer: Value, along: int, scattered: Value | None, mask: Value | None
+    ) -> Value:
+        f, count = self.f, self.count
+        offsets = f.constants("i64", [along * lane for lane in range(count)])
+        if scattered is not None:
+            offsets = offsets + scattered if along else scattered
+        type = vector(count, scalar)
+        pointers = f.emit(
+            vector(count, "ptr"),
+            f"getelementptr {scalar}, ptr {pointer.text}, {offsets.type} {offsets.text}",
+        )
+        every = f.constant(vector(count, "i1"), True)
+        chosen = every if mask is None else self._widened(mask, count)
+        short = {"float": "f32", "double": "f64", "half": "f16"}.get(scalar, scalar)
+        name = f"llvm.masked.gather.v{count}{short}.v{count}p0"
+        f.module.declare(name, type, [pointers.type, chosen.type, type])
+        return f.emit(
+            type,
+            f"call {type} @{name}({pointers.type} align {max(1, _bytes(scalar))} {pointers.text}, "
+            f"{chosen.type} {chosen.text}, {type} zeroinitializer)",
+        )
+
+    def _in_register(self, value: Value, node: Node) -> Value:
+        return value.ne(0) if node.dtype.kind == "b" else value
+
+    def store(self, node: Node, buffer: Buffer, index: Index, value: Value, mask: Value | None) -> None:
+        """Write an element (or lanes of it) of ``node`` at ``index``."""
+        scalar = memory_type(node.dtype)
+        if node.dtype.kind == "b":
+            value = value.cast("zext", "i8")
+        pointer, along, scattered, _ = self.address(buffer, scalar, flat(index, node.shape))
+        f = self.f
+        if along == 0 and scattered is None:
+            if lanes(value.type):
+                value = value.lane(0)
+            f.store(value, pointer)
+            return
+        value = self._widened(value, self.count) if self.count > 1 else value
+        if along == 1 and scattered is None:
+            if mask is None:
+                f.store(value, pointer)
+            else:
+                f.masked_store(value, pointer, self._widened(mask, self.count))
+            return
+        self._scattered(value, scalar, pointer, along, mask)
+
+    def _scattered(
+        self, value: Value, scalar: str, pointer: Value, along: int, mask: Value | None
+    ) -> None:
+        f, count = self.f, self.count
+        offsets = f.constants("i64", [along * lane for lane in range(count)])
+        pointers = f.emit(
+            vector(count, "ptr"),
+            f"getelementptr {scalar}, ptr {pointer.text}, {offsets.type} {offsets.text}",
+        )
+        chosen = f.constant(vector(count, "i1"), True) if mask is None else mask
+        short = {"float": "f32", "double": "f64", "half": "f16"}.get(scalar, scalar)
+        name = f"llvm.masked.scatter.v{count}{short}.v{count}p0"
+        f.module.declare(name, "void", [value.type, pointers.type, chosen.type])
+        f.line(
+            f"call void @{name}({value.type} {value.text}, {pointers.type} "
+            f"align {max(1, _bytes(scalar))} {pointers.text}, {chosen.type} {chosen.text})"
+        )
+
+
+def _bytes(scalar: str) -> int:
+    return {"float": 4, "double": 8, "half": 2}.get(scalar) or int(scalar[1:]) // 8
+
+
+Bound = Mapping[Node, Value]

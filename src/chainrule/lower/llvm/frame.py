@@ -1,0 +1,312 @@
+"""A graph as steps over buffers: what `program` turns into code.
+
+A frame belongs to one graph: that of the whole program, or the body of a `scan`, `cond` or `while`
+inside of it. It knows where every stored value lies, in which order kernels run, and what memory it
+needs; frames of bodies live inside the memory of the step that runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainrule.core.graph import Graph
+from chainrule.core.node import LITERAL, Node
+from chainrule.lower.llvm import gemm
+from chainrule.lower.llvm.conv import ConvShape
+from chainrule.lower.llvm.conv import workspace_bytes as conv_workspace
+from chainrule.lower.llvm.elementwise import memory_type
+from chainrule.lower.llvm.group import Group
+from chainrule.lower.llvm.kernel import Buffer
+from chainrule.lower.llvm.memory import Block, plan_arena, rounded
+from chainrule.lower.llvm.prepare import prepare
+from chainrule.lower.llvm.product import Product, as_product
+from chainrule.lower.llvm.schedule import Operand, Schedule, strided
+from chainrule.lower.llvm.table import ARENA, Slots
+from chainrule.ops.record import Call
+
+__all__ = ["Frame", "GemmTask", "Step"]
+
+
+@dataclass(frozen=True)
+class GemmTask:
+    """A contraction as `gemm` takes it."""
+
+    shape: gemm.GemmShape
+    product: Product
+    a: Operand
+    b: Operand
+
+
+@dataclass(eq=False)
+class Step:
+    """What a group does, with its memory and the frames inside of it.
+
+    Attributes:
+        group: its nodes.
+        reads, writes: buffers and their sizes in bytes.
+        workspace: shared memory of the step itself.
+        bodies: frames of graphs that its node carries.
+        extra: what the emitter of its kind has to know.
+    """
+
+    group: Group
+    reads: list[tuple[Buffer, int]] = field(default_factory=list)
+    writes: list[tuple[Buffer, int]] = field(default_factory=list)
+    workspace: Block | None = None
+    bodies: list[Frame] = field(default_factory=list)
+    extra: Any = None
+
+
+def nbytes(node: Node) -> int:
+    return int(node.type.size * node.dtype.itemsize)
+
+
+class Frame:
+    """The plan of one graph.
+
+    Args:
+        graph: what to compute.
+        slots: the table of the program.
+        inputs: where the inputs lie.
+        outputs: where the results go; None for a place of its own.
+        machine: the processor.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        slots: Slots,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        machine: Any,
+    ) -> None:
+        self.slots = slots
+        self.machine = machine
+        self.graph, self.forced = prepare(graph)
+        self.schedule = Schedule(self.graph, self.forced)
+        self.fixed: dict[Node, Buffer] = {}
+        self.fixed.update(zip(self.graph.inputs, inputs, strict=True))
+        for node, buffer in zip(self.graph.outputs, outputs, strict=True):
+            self.fixed[node] = buffer
+        for node in self.graph.nodes:
+            if not node.sources and node not in self.fixed:
+                if node.primitive is not LITERAL or self._is_operand(node):
+                    self.fixed[node] = slots.constant(node)
+        self.blocks: dict[Node, Block] = {}
+        self.base = 0
+        self.steps = [Step(group) for group in self._ordered()]
+        for number, step in enumerate(self.steps):
+            self._plan_step(number, step)
+        self.size = self._plan_memory()
+
+    def _is_operand(self, literal: Node) -> bool:
+        return any(
+            literal in group.members[0].sources
+            or any(
+                self.operand(group.members[0], s).base is literal for s in group.members[0].sources
+            )
+            for group in self.schedule.groups
+            if group.kind not in ("loop", "nothing")
+        )
+
+    def operand(self, user: Node, source: Node) -> Operand:
+        return self.schedule.operand(user, source)
+
+    def _ordered(self) -> list[Group]:
+        """The groups; those that overwrite a donated input come after all that read it."""
+        groups = self.schedule.groups
+        by_buffer: dict[int, Node] = {
+            self.fixed[node].slot: node for node in self.graph.inputs if node in self.fixed
+        }
+        after: dict[Group, set[Group]] = {group: set() for group in groups}
+        reads = {group: self._nodes_read(group) for group in groups}
+        for group in groups:
+            for node in reads[group]:
+                if node in self.schedule.anchored:
+                    after[group].add(self.schedule.anchored[node])
+        self.copies: list[tuple[Node, Buffer]] = []
+        for node in self.graph.outputs:
+            source = by_buffer.get(self.fixed[node].slot)
+            if source is None:
+                continue
+            writer = self.schedule.anchored[node]
+            readers = {g for g in groups if source in reads[g] and g is not writer}
+            fits = self._in_place(writer, node, source)
+            if fits and not any(_reaches(after, r, writer) for r in readers):
+                after[writer] |= readers
+            else:
+                self.copies.append((node, self.fixed.pop(node)))
+        return _sorted(groups, after)
+
+    def _in_place(self, writer: Group, node: Node, source: Node) -> bool:
+        """Whether each element of ``source`` is read only where that of ``node`` is written."""
+        if writer.kind not in ("loop", "contract", "conv"):
+            return not any(source in (n, *n.sources) for n in writer.members)
+        first = writer.members[0]
+        if writer.kind != "loop" and any(
+            self.operand(first, s).base is source for s in first.sources
+        ):
+            return False
+        if node in writer.source_index:
+            return not any(a.node is source for a in writer.reads)
+        last = max(writer.passes.values())
+        return all(
+            a.index == writer.index[node] and writer.passes[node] == last
+            for a in writer.reads
+            if a.node is source
+        ) and self.fixed[source].offset == self.fixed[node].offset
+
+    def _nodes_read(self, group: Group) -> list[Node]:
+        found = {access.node: None for access in group.reads}
+        if group.kind != "loop":
+            first = group.members[0]
+            for source in first.sources:
+                found[self.operand(first, source).base] = None
+        return list(found)
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _plan_step(self, number: int, step: Step) -> None:
+        group = step.group
+        first = group.members[0]
+        for node in self._nodes_read(group):
+            if node in self.schedule.anchored and node not in self.fixed:
+                self.blocks[node].last = number
+        for node in group.stored:
+            if node not in self.fixed:
+                self.blocks[node] = Block(nbytes(node), number, number)
+        if group.kind == "contract":
+            step.extra = self._gemm(first)
+            size = gemm.workspace_bytes(step.extra.shape, self.machine)
+        elif group.kind == "conv":
+            step.extra = self._conv(first)
+            size = conv_workspace(step.extra, self.machine)
+        elif isinstance(first.primitive, Call) and group.kind in _CALLS:
+            size = _CALLS[group.kind](self, step, first)
+        else:
+            size = 0
+        if group.kind not in ("loop", "contract", "conv", "nothing"):
+            # results that nobody asked for need a place too
+            for node in self._results(first):
+                if node not in self.fixed and node not in self.blocks:
+                    self.blocks[node] = Block(nbytes(node), number, number)
+        if size:
+            step.workspace = Block(size, number, number)
+
+    def _results(self, first: Node) -> list[Node]:
+        """The nodes that hold the results of a step of its own kind."""
+        if not isinstance(first.primitive, Call):
+            return [first]
+        return [n for n in self.schedule.users.get(first, []) if n.primitive.name == "item"]
+
+    def _gemm(self, node: Node) -> GemmTask:
+        x, y = (self.operand(node, source) for source in node.sources)
+        product = as_product(node, x, y)
+        assert product is not None, node
+        a, b = (y, x) if product.swapped else (x, y)
+        batches = tuple((dim.extent, dim.a, dim.b) for dim in product.batch)
+        count = 1
+        for extent, _, _ in batches:
+            count *= extent
+        steps = batches[0][1:] if len(batches) == 1 else (0, 0)
+        shape = gemm.GemmShape(
+            memory_type(node.dtype),
+            count,
+            product.row.extent,
+            product.column.extent,
+            product.inner.extent,
+            (steps[0], product.row.a, product.inner.a),
+            (steps[1], product.inner.b, product.column.b),
+        )
+        return GemmTask(shape, product, a, b)
+
+    def _conv(self, node: Node) -> ConvShape:
+        x, w = node.sources
+        return ConvShape(
+            memory_type(node.dtype),
+            x.shape,
+            w.shape,
+            *node.argument,
+            self.operand(node, x).strides,
+            self.operand(node, w).strides,
+        )
+
+    # -- memory ------------------------------------------------------------------------------------
+
+    def _plan_memory(self) -> int:
+        end = len(self.steps)
+        for node, _ in self.copies:
+            self.blocks[node].last = end
+        blocks = [*self.blocks.values(), *(s.workspace for s in self.steps if s.workspace)]
+        return plan_arena(blocks)
+
+    def settle(self, base: int) -> None:
+        """Fix where everything lies, now that the frame's memory starts at byte ``base``."""
+        self.base = base
+        for step in self.steps:
+            if step.bodies:
+                assert step.workspace is not None
+                inner = base + step.workspace.offset
+                for body in step.bodies:
+                    body.settle(inner)
+                    inner += rounded(body.size)
+        for step in self.steps:
+            for node in self._nodes_read(step.group):
+                buffer = self.place(node)
+                if buffer is not None:
+                    step.reads.append((buffer, nbytes(node)))
+            for node in step.group.stored:
+                buffer = self.place(node)
+                assert buffer is not None
+                step.writes.append((buffer, nbytes(node)))
+            if step.workspace:
+                place = Buffer(ARENA, base + step.workspace.offset)
+                step.writes.append((place, step.workspace.size))
+
+    def place(self, node: Node) -> Buffer | None:
+        """Where a stored node lies, else None."""
+        fixed = self.fixed.get(node)
+        if fixed is not None:
+            return fixed
+        block = self.blocks.get(node)
+        return None if block is None else Buffer(ARENA, self.base + block.offset)
+
+
+def _reaches(after: dict[Group, set[Group]], start: Group, goal: Group) -> bool:
+    """Whether ``start`` has to run after ``goal``."""
+    stack, seen = [start], {start}
+    while stack:
+        for group in after[stack.pop()]:
+            if group is goal:
+                return True
+            if group not in seen:
+                seen.add(group)
+                stack.append(group)
+    return False
+
+
+def _sorted(groups: Sequence[Group], after: dict[Group, set[Group]]) -> list[Group]:
+    """The groups so that each runs after those it has to; otherwise as they are."""
+    done: set[Group] = set()
+    order: list[Group] = []
+    for group in groups:
+        stack = [group]
+        while stack:
+            top = stack[-1]
+            missing = [g for g in groups if g in after[top] and g not in done] if top not in done else []
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            stack.pop()
+            if top not in done:
+                done.add(top)
+                order.append(top)
+    return order
+
+
+_CALLS: dict[str, Callable[[Frame, Step, Node], int]] = {}
+"""For each call that runs natively: plans its bodies and returns the memory it needs."""
+
+_ = strided

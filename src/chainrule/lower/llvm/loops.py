@@ -1,0 +1,544 @@
+"""Loop kernels: elementwise expressions, views and reductions in one nest of loops.
+
+The last axis runs along vectors. What is left over at its end is one more vector with a mask. A
+group without reductions is one run over all elements. With reductions a task is one *row*: the
+elements that share a result. Each pass runs over the row once, so softmax is three passes over
+a row that stays in the first-level cache. If the last axis is kept, a row is a vector wide and the
+sums are held lane by lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.core.node import Node
+from chainrule.lower.llvm.elementwise import Context, emit_elementwise, ir_type
+from chainrule.lower.llvm.evaluate import Emission
+from chainrule.lower.llvm.group import Group
+from chainrule.lower.llvm.index import Var
+from chainrule.lower.llvm.ir import Function, Module, Value, lanes, vector
+from chainrule.lower.llvm.kernel import Buffer, Kernel, kernel_function
+from chainrule.lower.llvm.machine import Machine
+from chainrule.lower.llvm.schedule import cost
+
+__all__ = ["Settings", "emit_loops"]
+
+CHUNK = 8192
+"""Elements of one task where a long axis is cut into pieces."""
+
+SMALL = 16384
+"""Work below which a kernel is one task: sharing it out would cost more."""
+
+Place = Callable[[Node], Buffer | None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all kernels of a program share."""
+
+    module: Module
+    machine: Machine
+    status: Buffer
+    accuracy: str
+    code: Callable[[object], int]
+
+    def emission(self, f: Function, count: int, place: Place) -> Emission:
+        return Emission(f, self.machine, count, place, self.status, self.accuracy, self.code)
+
+
+# -- folding -----------------------------------------------------------------------------------------
+
+
+def neutral(name: str, dtype: np.dtype) -> float | int | bool:
+    """The element that a reduction starts from."""
+    if name == "sum":
+        return 0
+    if name == "prod":
+        return 1
+    if name in ("any", "all"):
+        return name == "all"
+    low = name == "max"
+    if dtype.kind == "f":
+        return -np.inf if low else np.inf
+    if dtype.kind == "b":
+        return not low
+    limits = np.iinfo(dtype)
+    return int(limits.min if low else limits.max)
+
+
+_FOLD = {
+    "sum": "add",
+    "prod": "mul",
+    "max": "maximum",
+    "min": "minimum",
+    "any": "logical_or",
+    "all": "logical_and",
+}
+
+
+def combine(em: Emission, node: Node, a: Value, b: Value) -> Value:
+    """One step of a reduction."""
+    name = _FOLD[node.primitive.name]
+    if node.dtype.kind == "b":
+        name = {"maximum": "logical_or", "minimum": "logical_and"}.get(name, name)
+    context = Context(em.f, node.sources[0].dtype, em.machine, em.accuracy)  # type: ignore[arg-type]
+    return emit_elementwise(context, name, [a, b], ())
+
+
+def horizontal(em: Emission, node: Node, value: Value) -> Value:
+    """All lanes of a vector folded, in the order of a tree."""
+    count = lanes(value.type)
+    while count > 1:
+        count //= 2
+        low = value.shuffle(range(count))
+        high = value.shuffle(range(count, 2 * count))
+        value = combine(em, node, low, high)
+    return value.lane(0) if lanes(value.type) else value
+
+
+# -- the plan of one kernel --------------------------------------------------------------------------
+
+
+def _lanes(group: Group, machine: Machine, extent: int) -> int:
+    """As many lanes as fill a register with the narrowest floats, fewer where the axis is short."""
+    dtypes = {node.dtype for node in (*group.stored, *(a.node for a in group.reads))}
+    dtypes |= {node.dtype for node in group.members}
+    sizes = [dtype.itemsize for dtype in dtypes if dtype.kind == "f" and dtype.itemsize > 2]
+    size = min(sizes, default=0) or max((d.itemsize for d in dtypes), default=4)
+    count = machine.vector_bytes // max(size, 4)
+    while count > 1 and count // 2 >= extent:
+        count //= 2
+    return count
+
+
+def _merge(group: Group, axes: list[Var]) -> tuple[list[Var], list[tuple[Var, Var, Var]]]:
+    """Neighbouring variables joined where every position in memory allows it."""
+    positions = [dict(p.terms) for p in group.positions()]
+    raw = {var for part in group.raw for var in part.inner}
+    reduced = group.reduced or frozenset()
+    axes = list(axes)
+    merges = []
+    place = len(axes) - 2
+    while place >= 0:
+        high, low = axes[place], axes[place + 1]
+        joinable = (
+            high not in raw
+            and low not in raw
+            and (high in reduced) == (low in reduced)
+            and all(p.get(high, 0) == p.get(low, 0) * low.extent for p in positions)
+        )
+        if joinable:
+            merged = Var(high.extent * low.extent)
+            merges.append((high, low, merged))
+            for p in positions:
+                p.pop(high, None)
+                step = p.pop(low, 0)
+                if step:
+                    p[merged] = step
+            axes[place : place + 2] = [merged]
+        place -= 1
+    return axes, merges
+
+
+class _Nest:
+    """One kernel being written."""
+
+    def __init__(self, settings: Settings, name: str, group: Group, place: Place) -> None:
+        self.settings = settings
+        self.group = group
+        reduced = group.reduced or frozenset()
+        axes, merges = _merge(group, group.axes)
+        folded = set(reduced) | {m for h, _, m in merges if h in reduced}
+        for high, _, merged in merges:
+            if high in folded:
+                folded.add(merged)
+        self.axes = axes
+        self.kept = [var for var in axes if var not in folded]
+        self.folded = [var for var in axes if var in folded]
+        self.last = axes[-1] if axes else None
+        extent = self.last.extent if self.last else 1
+        self.count = _lanes(group, settings.machine, extent)
+        self.f = kernel_function(settings.module, name)
+        self.place = place
+        self.done: set[Node] = set()
+        self.em = settings.emission(self.f, self.count, self._place)
+        self.em.merges = merges
+        if self.count > 1 and self.last is not None:
+            self.em.vector_var = self.last
+        self.inner = bool(self.folded) and self.last in folded
+        self.name = name
+
+    def _place(self, node: Node) -> Buffer | None:
+        if node in self.group.index:
+            return self.place(node) if node in self.done else None
+        return self.place(node)
+
+    # -- running along the last axis -----------------------------------------------------------------
+
+    def along(
+        self,
+        start: Value | int,
+        stop: Value | int,
+        body: Callable[[int, Value | None, list[Value]], list[Value]],
+        accumulators: list[Value],
+        unroll: int,
+    ) -> list[Value]:
+        """Run ``body`` along the last axis, ``unroll`` vectors at a time, then over the rest.
+
+        ``body(copies, mask of the last copy, accumulators)`` gives the new accumulators; there is
+        one of each for each copy.
+        """
+        em, f, count = self.em, self.f, self.count
+        var = self.last
+        assert var is not None
+        step = count * unroll
+        if isinstance(start, int) and isinstance(stop, int):
+            whole = (stop - start) // step * step
+            middle: Value | int = start + whole
+            if whole > step:
+                accumulators = self._loop(start, start + whole, step, body, accumulators, unroll)
+            elif whole:
+                accumulators = self._once(start, unroll, None, body, accumulators)
+            rest = stop - start - whole
+            if rest:
+                copies = -(-rest // count)
+                mask = f.mask(count, rest % count) if rest % count and count > 1 else None
+                accumulators = self._once(middle, copies, mask, body, accumulators)
+            return accumulators
+        assert not accumulators and isinstance(start, Value) and isinstance(stop, Value)
+        rest = var.extent % count
+        end = stop - rest if rest else stop  # wrong only for the task with the end, see below
+        if rest:
+            whole_end = f.i64(var.extent - rest)
+            end = stop.lt(whole_end).select(stop, whole_end)
+        with f.loop(start, end, count) as loop, em.scope(loop.preheader):
+            em.know(var, loop.index)
+            body(1, None, [])
+        if rest:
+            with em.branch(stop.eq(var.extent)):
+                em.know(var, f.i64(var.extent - rest))
+                body(1, f.mask(count, rest) if count > 1 else None, [])
+        return []
+
+    def _loop(
+        self,
+        start: int,
+        stop: int,
+        step: int,
+        body: Callable[[int, Value | None, list[Value]], list[Value]],
+        accumulators: list[Value],
+        unroll: int,
+    ) -> list[Value]:
+        assert self.last is not None
+        with self.f.loop(start, stop, step, accumulators) as loop, self.em.scope(loop.preheader):
+            self.em.know(self.last, loop.index)
+            loop.carry(*body(unroll, None, loop.values))
+        return loop.results
+
+    def _once(
+        self,
+        start: Value | int,
+        copies: int,
+        mask: Value | None,
+        body: Callable[[int, Value | None, list[Value]], list[Value]],
+        accumulators: list[Value],
+    ) -> list[Value]:
+        assert self.last is not None
+        with self.em.block():
+            self.em.know(
+                self.last, self.f.i64(start) if isinstance(start, int) else start
+            )
+            return body(copies, mask, accumulators)
+
+    # -- what is done at one place -------------------------------------------------------------------
+
+    def _stores(self, number: int, full: bool) -> list[Node]:
+        group = self.group
+        return [
+            node
+            for node in group.stored
+            if group.passes[node] == number
+            and (node in group.full) == full
+            and node not in group.source_index
+        ]
+
+    def _reductions(self, number: int) -> list[Node]:
+        return [n for n in self.group.source_index if self.group.passes[n] == number]
+
+    def put(self, node: Node, mask: Value | None) -> None:
+        buffer = self.place(node)
+        assert buffer is not None
+        index = self.group.index[node]
+        self.em.store(node, buffer, index, self.em.value(node, index, mask), mask)
+
+    def body(self, number: int) -> Callable[[int, Value | None, list[Value]], list[Value]]:
+        """Stores and reductions of a pass, for some vectors side by side."""
+        stores = self._stores(number, full=True)
+        reductions = self._reductions(number)
+
+        def run(copies: int, mask: Value | None, accumulators: list[Value]) -> list[Value]:
+            em = self.em
+            found = list(accumulators)
+            each = len(accumulators) // len(reductions) if reductions else 0
+            for copy in range(copies):
+                em.copy = copy
+                own = mask if copy == copies - 1 else None
+                for place, node in enumerate(reductions):
+                    source = node.sources[0]
+                    value = em.value(source, self.group.source_index[node], own)
+                    slot = place * each + copy % each
+                    value = self._fitting(value, found[slot])
+                    if own is not None and self.inner:
+                        blank = em.f.constant(
+                            value.type, neutral(node.primitive.name, source.dtype)
+                        )
+                        value = own.select(value, blank)
+                    found[slot] = combine(em, node, found[slot], value)
+                for node in stores:
+                    self.put(node, own)
+            em.copy = 0
+            return found
+
+        return run
+
+    def _fitting(self, value: Value, like: Value) -> Value:
+        count = lanes(like.type)
+        if count and not lanes(value.type):
+            return self.em._widened(value, count)
+        return value
+
+    def nest(
+        self,
+        axes: Sequence[Var],
+        carried: list[Value],
+        run: Callable[[list[Value]], list[Value]],
+    ) -> list[Value]:
+        """Nested loops over ``axes`` around ``run``, which maps carried values to the next ones."""
+        if not axes:
+            return run(carried)
+        with self.f.loop(0, axes[0].extent, 1, carried) as loop, self.em.scope(loop.preheader):
+            self.em.know(axes[0], loop.index)
+            loop.carry(*self.nest(axes[1:], loop.values, run))
+        return loop.results
+
+    # -- the three shapes of a kernel ------------------------------------------------------------------
+
+    def write(self) -> Kernel:
+        if not self.folded:
+            tasks = self._map()
+        elif self.inner:
+            tasks = self._rows()
+        else:
+            tasks = self._columns()
+        self.f.ret()
+        size = self.group.size
+        work = size * (sum(cost(n) for n in self.group.members) + self.group.nodes // 2)
+        touched = sum(a.node.type.size * a.node.dtype.itemsize for a in self.group.reads)
+        touched += sum(n.type.size * n.dtype.itemsize for n in self.group.stored)
+        return Kernel(self.name, tasks, work, touched)
+
+    def _know_outer(self, task: Value, axes: Sequence[Var]) -> None:
+        """The values of the outer variables of a task."""
+        rest = task
+        for var in reversed(axes[1:]):
+            self.em.know(var, self.f.emit("i64", f"urem i64 {rest.text}, {var.extent}"))
+            rest = self.f.emit("i64", f"udiv i64 {rest.text}, {var.extent}")
+        if axes:
+            self.em.know(axes[0], rest)
+
+    @contextmanager
+    def _tasks(self, count: int) -> Iterator[Value]:
+        """The loop over tasks; constant where there is only one thread's worth of work."""
+        first, last = self.f.params[1], self.f.params[2]
+        with self.f.loop(first, last) as loop, self.em.scope(loop.preheader):
+            yield loop.index
+
+    def _work(self) -> int:
+        return self.group.size * (1 + self.group.nodes // 4)
+
+    def _map(self) -> int:
+        em, f = self.em, self.f
+        if self.last is None:
+            self.body(0)(1, None, [])
+            return 1
+        outer = [var for var in self.axes if var is not self.last]
+        rows = int(np.prod([var.extent for var in outer], dtype=int))
+        extent = self.last.extent
+        small = self._work() < SMALL
+        body = self.body(0)
+        if not outer:
+            if small or extent < 2 * CHUNK:
+                self.along(0, extent, body, [], 1)
+                return 1
+            tasks = -(-extent // CHUNK)
+            with self._tasks(tasks) as task:
+                start = task * CHUNK
+                stop = start + CHUNK
+                end = stop.lt(extent).select(stop, f.i64(extent))
+                self.along(start, end, body, [], 1)
+            return tasks
+        if small:
+            self.nest(outer, [], lambda none: self.along(0, extent, body, none, 1))
+            return 1
+        with self._tasks(rows) as task:
+            self._know_outer(task, outer)
+            self.along(0, extent, body, [], 1)
+        return rows
+
+    def _rows(self) -> int:
+        """The last axis is folded: one row at a time, sums of vectors, then across lanes."""
+        rows = int(np.prod([var.extent for var in self.kept], dtype=int))
+        if self._work() < SMALL:
+            self.nest(self.kept, [], lambda none: self._row())
+            return 1
+        with self._tasks(rows) as task:
+            self._know_outer(task, self.kept)
+            self._row()
+        return rows
+
+    def _passes(self) -> int:
+        return 1 + max(self.group.passes[node] for node in self.group.members)
+
+    def _row(self) -> list[Value]:
+        em, f, group = self.em, self.f, self.group
+        assert self.last is not None
+        vectors = self.last.extent // self.count
+        for number in range(self._passes()):
+            for node in self._stores(number, full=False):
+                self.put(node, None)
+            reductions = self._reductions(number)
+            if reductions or self._stores(number, full=True):
+                unroll = (4 if vectors >= 8 else 2 if vectors >= 4 else 1) if reductions else 1
+                starts = [
+                    f.constant(
+                        vector(self.count if self.count > 1 else 0, ir_type(node.dtype)),
+                        neutral(node.primitive.name, node.dtype),
+                    )
+                    for node in reductions
+                    for _ in range(unroll)
+                ]
+                body, extent = self.body(number), self.last.extent
+                results = self.nest(
+                    self.folded[:-1],
+                    starts,
+                    lambda now, body=body, extent=extent, unroll=unroll: self.along(  # type: ignore[misc]
+                        0, extent, body, now, unroll
+                    ),
+                )
+                for place, node in enumerate(reductions):
+                    values = results[place * unroll : (place + 1) * unroll]
+                    while len(values) > 1:
+                        half = len(values) // 2
+                        values = [
+                            combine(em, node, values[i], values[i + half]) for i in range(half)
+                        ]
+                    em.bind(node, horizontal(em, node, values[0]))
+            self._finish(number, reductions)
+        self._leave()
+        return []
+
+    def _finish(self, number: int, reductions: list[Node]) -> None:
+        """Write results of reductions; full values of this pass can now be read from memory."""
+        for node in reductions:
+            if node in self.group.stored:
+                self.put(node, None)
+        self.done |= set(self._stores(number, full=True))
+
+    def _leave(self) -> None:
+        self.done.clear()
+        self.em.bound.clear()
+
+    def _columns(self) -> int:
+        """The last axis is kept: blocks of columns, each lane folds a column of its own."""
+        assert self.last is not None
+        extent, count = self.last.extent, self.count
+        vectors = -(-extent // count)
+        width = 4 if vectors >= 4 else vectors
+        whole = extent // (count * width)
+        rest = extent - whole * count * width
+        blocks = whole + bool(rest)
+        outer = [var for var in self.kept if var is not self.last]
+        rows = int(np.prod([var.extent for var in outer], dtype=int))
+        small = self._work() < SMALL
+        if small:
+            self.nest(outer, [], lambda none: self._all_blocks(whole, width, rest))
+            return 1
+        with self._tasks(rows * blocks) as task:
+            block = self.f.emit("i64", f"urem i64 {task.text}, {blocks}")
+            self._know_outer(self.f.emit("i64", f"udiv i64 {task.text}, {blocks}"), outer)
+            start = block * (count * width)
+            if whole and rest:
+                with self.em.branch(block.lt(whole)):
+                    self._block(start, width, 0)
+                with self.em.branch(block.eq(whole)):
+                    self._block(start, -(-rest // count), rest % count)
+            elif whole:
+                self._block(start, width, 0)
+            else:
+                self._block(start, -(-rest // count), rest % count)
+        return rows * blocks
+
+    def _all_blocks(self, whole: int, width: int, rest: int) -> list[Value]:
+        em, f, step = self.em, self.f, self.count * width
+        if whole > 1:
+            with f.loop(0, whole * step, step) as loop, em.scope(loop.preheader):
+                self._block(loop.index, width, 0)
+        elif whole:
+            with em.block():
+                self._block(f.i64(0), width, 0)
+        if rest:
+            with em.block():
+                self._block(f.i64(whole * step), -(-rest // self.count), rest % self.count)
+        return []
+
+    def _block(self, start: Value, copies: int, rest: int) -> None:
+        em, f = self.em, self.f
+        assert self.last is not None
+        em.know(self.last, start)
+        mask = f.mask(self.count, rest) if rest and self.count > 1 else None
+        for number in range(self._passes()):
+            self._each_copy(copies, mask, self._stores(number, full=False))
+            reductions = self._reductions(number)
+            if reductions or self._stores(number, full=True):
+                starts = [
+                    f.constant(
+                        vector(self.count if self.count > 1 else 0, ir_type(node.dtype)),
+                        neutral(node.primitive.name, node.dtype),
+                    )
+                    for node in reductions
+                    for _ in range(copies)
+                ]
+                body = self.body(number)
+                results = self.nest(
+                    self.folded,
+                    starts,
+                    lambda now, body=body: body(copies, mask, now),  # type: ignore[misc]
+                )
+                for place, node in enumerate(reductions):
+                    em.bind(node, results[place * copies : (place + 1) * copies])
+            self._each_copy(copies, mask, [n for n in reductions if n in self.group.stored])
+            self.done |= set(self._stores(number, full=True))
+        self._leave()
+
+    def _each_copy(self, copies: int, mask: Value | None, nodes: Sequence[Node]) -> None:
+        for copy in range(copies if nodes else 0):
+            self.em.copy = copy
+            for node in nodes:
+                self.put(node, mask if copy == copies - 1 else None)
+        self.em.copy = 0
+
+
+def emit_loops(settings: Settings, name: str, group: Group, place: Place) -> list[Kernel]:
+    """Write the kernel of a loop group.
+
+    Args:
+        settings: what all kernels share.
+        name: of the kernel.
+        group: what to compute.
+        place: where stored nodes lie.
+    """
+    return [_Nest(settings, name, group, place).write()]

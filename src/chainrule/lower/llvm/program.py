@@ -1,0 +1,354 @@
+"""A whole program: kernels, and the function that runs them in order.
+
+``void program(ptr table, i64 tid, i64 threads, ptr team)`` is run by one or more threads at once.
+All of them take the same way through it; each does its share of the tasks of every kernel, and they
+meet at a barrier wherever a kernel needs what another thread may have written. The shares do not
+change what a task computes, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainrule.core.graph import Graph
+from chainrule.core.node import Node
+from chainrule.lower.llvm import calls
+from chainrule.lower.llvm.frame import Frame, Step, nbytes
+from chainrule.lower.llvm.group import Group
+from chainrule.lower.llvm.index import Dynamic
+from chainrule.lower.llvm.ir import Function, Module, Value
+from chainrule.lower.llvm.kernel import Buffer, Kernel
+from chainrule.lower.llvm.loops import Settings, emit_loops
+from chainrule.lower.llvm.machine import Machine
+from chainrule.lower.llvm.memory import rounded
+from chainrule.lower.llvm.operands import emit_contraction, emit_convolution
+from chainrule.lower.llvm.pool import emit_barrier
+from chainrule.lower.llvm.special import SPECIAL
+from chainrule.lower.llvm.table import ARENA, REFERENCE, STATUS, Slots
+
+__all__ = ["Fallback", "Program", "write_program"]
+
+FAILED = 1
+"""The status word where the reference raised an error; look-ups have higher numbers."""
+
+PER_THREAD = 4
+"""Steps are shared out among threads if the program takes more than this many microseconds a
+thread: below that the meeting costs more than it gives."""
+
+SPEED, BANDWIDTH = 60e3, 20e3
+"""Flops and bytes a microsecond that a thread may reach: only to tell short programs from long."""
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """A node that the reference evaluates: where its sources lie and its results go."""
+
+    node: Node
+    sources: tuple[tuple[Buffer, Node], ...]
+    results: tuple[tuple[Buffer, Node], ...]
+
+
+@dataclass
+class Program:
+    """A program as text, and what its caller has to provide.
+
+    Attributes:
+        text: LLVM IR with the function ``program``.
+        slots: how many base pointers the table has.
+        inputs, outputs: their slots.
+        constants: arrays for slots.
+        arena: bytes of memory for intermediate values.
+        fallbacks: what the reference is called for, by number.
+        lookups: what a status word above `FAILED` stands for, see `Dynamic`.
+        threads: how many threads it is worth.
+        frame: the plan, for reports.
+        kernels: what was written for each step.
+    """
+
+    text: str
+    slots: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    constants: dict[int, Any]
+    arena: int
+    fallbacks: list[Fallback]
+    lookups: list[Dynamic]
+    threads: int
+    microseconds: float
+    frame: Frame
+    kernels: dict[Step, list[Kernel]] = field(default_factory=dict)
+
+
+class _Writer:
+    def __init__(self, frame: Frame, slots: Slots, machine: Machine, accuracy: str) -> None:
+        self.module = Module()
+        self.slots = slots
+        self.machine = machine
+        self.lookups: list[Dynamic] = []
+        self.fallbacks: list[Fallback] = []
+        self.kernels: dict[Step, list[Kernel]] = {}
+        self.settings = Settings(
+            self.module, machine, Buffer(STATUS), accuracy, self._code
+        )
+        self.frame = frame
+        self._names = 0
+
+    def _code(self, lookup: object) -> int:
+        assert isinstance(lookup, Dynamic)
+        self.lookups.append(lookup)
+        return FAILED + len(self.lookups)
+
+    # -- kernels -----------------------------------------------------------------------------------
+
+    def write_kernels(self, frame: Frame) -> None:
+        for step in frame.steps:
+            for body in step.bodies:
+                self.write_kernels(body)
+            self.kernels[step] = self._write_step(frame, step)
+
+    def _write_step(self, frame: Frame, step: Step) -> list[Kernel]:
+        group = step.group
+        self._names += 1
+        name = f"k{self._names}_{group.kind}"
+        if group.kind == "loop":
+            return emit_loops(self.settings, name, group, frame.place)
+        if group.kind == "contract":
+            return emit_contraction(self.settings, name, frame, step)
+        if group.kind == "conv":
+            return emit_convolution(self.settings, name, frame, step)
+        if group.kind == "nothing" or step.bodies:
+            return []
+        special = SPECIAL.get(group.kind)
+        if callable(special):
+            return special(self.settings, name, frame, step)
+        first = group.members[0]
+        sources = []
+        for source in first.sources:
+            place = frame.place(frame.operand(first, source).base)
+            assert place is not None
+            offset = frame.operand(first, source).offset * source.dtype.itemsize
+            sources.append((Buffer(place.slot, place.offset + offset), source))
+        results = []
+        for node in frame._results(first):
+            place = frame.place(node)
+            assert place is not None
+            results.append((place, node))
+        step.extra = len(self.fallbacks)
+        self.fallbacks.append(Fallback(first, tuple(sources), tuple(results)))
+        return []
+
+    # -- the main function -------------------------------------------------------------------------
+
+    def write_main(self, scratch: int) -> None:
+        f = self.module.function(
+            "program",
+            [("table", "ptr"), ("tid", "i64"), ("threads", "i64"), ("team", "ptr")],
+            internal=False,
+        )
+        if self.slots.moving:
+            self._own_table(f)
+        alone = f.params[2].eq(1)
+        yes, no, done = "alone", "together", "finished"
+        f.branch_if(alone, yes, no)
+        f.start_block(yes)
+        Sequence_(self, f, shared=False, scratch=scratch).frame(self.frame)
+        f.branch(done)
+        f.start_block(no)
+        Sequence_(self, f, shared=True, scratch=scratch).frame(self.frame)
+        f.branch(done)
+        f.start_block(done)
+        f.ret()
+
+    def _own_table(self, f: Function) -> None:
+        """A copy of the table: each thread moves the pointers of its own."""
+        own = f.alloca("ptr", self.slots.count)
+        f.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1"])
+        f.line(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {own.text}, ptr {f.params[0].text}, "
+            f"i64 {8 * self.slots.count}, i1 false)"
+        )
+        f.params[0] = own
+
+
+class Sequence_:
+    """Writes the steps of a frame one after the other, with barriers where they are needed."""
+
+    def __init__(self, writer: _Writer, f: Function, shared: bool, scratch: int) -> None:
+        self.writer = writer
+        self.f = f
+        self.shared = shared
+        self.table, self.tid, self.threads, self.team = f.params
+        base = Buffer(ARENA).pointer(f)
+        self.scratch = base.offset(self.tid * scratch) if shared else base
+        self.read: list[tuple[Buffer, int]] = []
+        self.written: list[tuple[Buffer, int]] = []
+
+    def frame(self, frame: Frame) -> None:
+        for step in frame.steps:
+            self.step(frame, step)
+        self.meet()
+        for node, target in frame.copies:
+            self.copy(frame, node, target)
+        if frame.copies:
+            self.meet()
+
+    def step(self, frame: Frame, step: Step) -> None:
+        kernels = self.writer.kernels[step]
+        if step.group.kind == "nothing":
+            return
+        if self._conflict(step):
+            self.meet()
+        if step.bodies:
+            self.meet()
+            calls.EMIT[step.group.kind](self, frame, step)
+            self.meet()
+        elif isinstance(step.extra, int) and not kernels:
+            self.reference(step.extra)
+        for number, kernel in enumerate(kernels):
+            if number:
+                self.meet()
+            self.run(kernel)
+        self.read += step.reads
+        self.written += step.writes
+
+    def _conflict(self, step: Step) -> bool:
+        return (
+            _overlap(step.reads, self.written)
+            or _overlap(step.writes, self.written)
+            or _overlap(step.writes, self.read)
+        )
+
+    def meet(self) -> None:
+        """A barrier, if anything was done since the last one."""
+        if self.shared and (self.written or self.read):
+            name = emit_barrier(self.f.module)
+            self.f.call(name, "void", self.team, self.tid, self.threads)
+        self.read, self.written = [], []
+
+    def run(self, kernel: Kernel) -> None:
+        f = self.f
+        if kernel.tasks == 0:
+            return
+        if not self.shared:
+            f.call(
+                kernel.function, "void", self.table, f.i64(0), f.i64(kernel.tasks), self.scratch
+            )
+            return
+        if kernel.tasks == 1:
+            with f.when(self.tid.eq(0)):
+                f.call(kernel.function, "void", self.table, f.i64(0), f.i64(1), self.scratch)
+            return
+        first = self._share(self.tid, kernel.tasks)
+        last = self._share(self.tid + 1, kernel.tasks)
+        f.call(kernel.function, "void", self.table, first, last, self.scratch)
+
+    def _share(self, tid: Value, tasks: int) -> Value:
+        product = tid * tasks
+        return self.f.emit("i64", f"udiv i64 {product.text}, {self.threads.text}")
+
+    def reference(self, number: int) -> None:
+        f = self.f
+        self.meet()
+
+        def call() -> None:
+            pointer = f.load("ptr", self.table.offset(REFERENCE, "ptr"))
+            f.call_pointer(pointer, "void", self.table, f.i64(number))
+
+        if self.shared:
+            with f.when(self.tid.eq(0)):
+                call()
+            self.written.append((Buffer(STATUS), 8))
+            self.meet()
+        else:
+            call()
+        status = f.load("i64", Buffer(STATUS).pointer(f))
+        stop, go = f._new_label("failed"), f._new_label("going")
+        f.branch_if(status.ne(0), stop, go)
+        f.start_block(stop)
+        f.ret()
+        f.start_block(go)
+
+    def copy(self, frame: Frame, node: Node, target: Buffer) -> None:
+        """An array copied as it is, by the first thread."""
+        source = frame.place(node)
+        assert source is not None
+        self.copy_bytes(source.pointer(self.f), target.pointer(self.f), nbytes(node))
+        self.written.append((target, nbytes(node)))
+
+    def copy_bytes(self, source: Value, target: Value, size: int) -> None:
+        f = self.f
+        f.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1"])
+        text = (
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target.text}, ptr {source.text}, "
+            f"i64 {size}, i1 false)"
+        )
+        if self.shared:
+            with f.when(self.tid.eq(0)):
+                f.line(text)
+        else:
+            f.line(text)
+
+
+def _overlap(a: Sequence[tuple[Buffer, int]], b: Sequence[tuple[Buffer, int]]) -> bool:
+    return any(
+        p.slot == q.slot and p.offset < q.offset + n and q.offset < p.offset + m
+        for p, m in a
+        for q, n in b
+    )
+
+
+def write_program(
+    graph: Graph,
+    machine: Machine,
+    *,
+    threads: int = 1,
+    accuracy: str = "default",
+    in_place: Sequence[int | None] = (),
+) -> Program:
+    """The program of a graph.
+
+    Args:
+        graph: with inputs and outputs of array types.
+        machine: the processor to write for.
+        threads: the most threads that may run it.
+        accuracy: of functions: "default" or "fast".
+        in_place: for each output the input whose memory it takes over, or None.
+    """
+    slots = Slots()
+    inputs = [slots.new() for _ in graph.inputs]
+    outputs = [
+        slots.new() if donor is None else inputs[donor]
+        for donor in (in_place or [None] * len(graph.outputs))
+    ]
+    frame = Frame(graph, slots, inputs, outputs, machine)
+    writer = _Writer(frame, slots, machine, accuracy)
+    # scratch memory comes first; how much is known when the kernels are written, so it is bounded
+    scratch = SCRATCH
+    frame.settle(scratch * threads)
+    writer.write_kernels(frame)
+    kernels = [k for found in writer.kernels.values() for k in found]
+    needed = max((k.scratch for k in kernels), default=0)
+    assert needed <= scratch, f"a kernel needs {needed} bytes of scratch memory"
+    micros = sum(max(k.flops / SPEED, k.bytes / BANDWIDTH) for k in kernels)
+    writer.write_main(scratch)
+    worth = max(1, min(threads, int(micros / 20)))
+    return Program(
+        str(writer.module),
+        slots.count,
+        tuple(b.slot for b in inputs),
+        tuple(b.slot for b in outputs),
+        slots.constants,
+        scratch * threads + rounded(frame.size),
+        writer.fallbacks,
+        writer.lookups,
+        worth,
+        micros,
+        frame,
+        writer.kernels,
+    )
+
+
+SCRATCH = 1 << 20
+_ = (Callable, Group, Any)
