@@ -18,6 +18,8 @@ LAYERS = {
     "rewrite": 2,
     "lower": 3,
     "calculus": 4,
+    "compiling": 4,
+    "door": 4,
     "functions": 4,
     "nn": 5,
     "optim": 5,

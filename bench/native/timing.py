@@ -6,12 +6,15 @@ import gc
 import random
 import statistics
 from collections.abc import Mapping
-from time import perf_counter
+from time import perf_counter, sleep
 
 from bench.native.workload import Outcome, Runner
 
 SAMPLE = 2e-3
 """Seconds that one sample takes at least, so that the clock and a first slow call do not matter."""
+PAUSE = 6e-3
+"""Seconds between samples, in which the threads of the contestant before go to sleep: those of
+OpenMP wait for about 4 ms at full speed."""
 LEAST_ROUNDS, MOST_ROUNDS = 7, 300
 
 
@@ -26,6 +29,7 @@ def once(runner: Runner) -> float:
 def _sample(runner: Runner, calls: int) -> float:
     """Seconds for one of several calls in a row, from the start, after a call that wakes threads."""
     runner.reset()
+    sleep(PAUSE)
     once(runner)
     call = runner.call
     turns = range(calls)

@@ -52,16 +52,25 @@ def train(arrays: Numbers, loss: Loss, batch: Sequence[Any], rate: float) -> Run
     return Runner(call, lambda: _numbers(arrays, params, value), reset)
 
 
-def adam(params: Any, grads: Any, state: Any, rate: float) -> None:
-    """One step of Adam in place, for torch.compile to fuse."""
+def adam(params: Any, grads: Any, state: Any, rate: float) -> Any:
+    """One step of Adam in place, for torch.compile to fuse; gives the new state.
+
+    The count is a result: torch.compile (2.13) loses an update of it in place.
+    """
     count, m, v = state
-    new = count + 1
-    count.copy_(new)
-    first, second = 1 - 0.9**new, torch.sqrt(1 - 0.999**new)
+    count = count + 1
+    first, second = 1 - 0.9**count, torch.sqrt(1 - 0.999**count)
     for name, p in params.items():
         m[name].lerp_(grads[name], 0.1)
         v[name].mul_(0.999).addcmul_(grads[name], grads[name], value=0.001)
         p.sub_(rate * (m[name] / first) / (v[name].sqrt() / second + 1e-8))
+    return count, m, v
+
+
+def zeros(params: dict[str, torch.Tensor]) -> Any:
+    """The state of `adam` at the start."""
+    moments = [{name: torch.zeros_like(p) for name, p in params.items()} for _ in range(2)]
+    return torch.zeros((), dtype=torch.float64), *moments
 
 
 def train_compiled(arrays: Numbers, loss: Loss, batch: Sequence[Any], rate: float) -> Runner:
@@ -71,16 +80,11 @@ def train_compiled(arrays: Numbers, loss: Loss, batch: Sequence[Any], rate: floa
     """
     objective = torch.func.grad_and_value(loss)
 
-    def step(params: Any, state: Any, *batch: Any) -> torch.Tensor:
+    def step(params: Any, state: Any, *batch: Any) -> Any:
         grads, value = objective(params, *batch)
-        adam(params, grads, state, rate)
-        return value
+        return adam(params, grads, state, rate), value
 
     run = torch.compile(step, fullgraph=True, dynamic=False, options=OPTIONS)
-    return _compiled_steps(run, arrays, batch)
-
-
-def _compiled_steps(run: Any, arrays: Numbers, batch: Sequence[Any]) -> Runner:
     params: dict[str, torch.Tensor] = {}
     state: Any = None
     value: Any = None
@@ -89,13 +93,12 @@ def _compiled_steps(run: Any, arrays: Numbers, batch: Sequence[Any]) -> Runner:
     def reset() -> None:
         nonlocal params, state
         params = {name: torch.tensor(a) for name, a in arrays.items()}
-        zeros = [{name: torch.zeros_like(p) for name, p in params.items()} for _ in range(2)]
-        state = (torch.zeros((), dtype=torch.float64), *zeros)
+        state = zeros(params)
 
     @torch.no_grad()
     def call() -> None:
-        nonlocal value
-        value = run(params, state, *inputs)
+        nonlocal state, value
+        state, value = run(params, state, *inputs)
 
     return Runner(call, lambda: _numbers(arrays, params, value), reset)
 

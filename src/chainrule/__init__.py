@@ -36,7 +36,9 @@ from chainrule.core.errors import (
     DTypeError,
     GradientError,
     IndexingError,
+    MemoryLimitError,
     MissingExtraError,
+    NonFiniteError,
     ParseError,
     ShapeError,
     TraceError,
@@ -49,10 +51,13 @@ from chainrule.tracing import Program, trace
 
 if TYPE_CHECKING:
     from chainrule import data, nn, optim, random, train
+    from chainrule.compiling import Compiled, CompileWarning, compile
     from chainrule.notation import Formula, parse
 
 __all__ = [
     "ChainRuleError",
+    "CompileWarning",
+    "Compiled",
     "DTypeError",
     "DomainError",
     "Formula",
@@ -60,7 +65,9 @@ __all__ = [
     "GradientError",
     "IndexingError",
     "Jacobian",
+    "MemoryLimitError",
     "MissingExtraError",
+    "NonFiniteError",
     "ParseError",
     "Program",
     "ShapeError",
@@ -73,6 +80,7 @@ __all__ = [
     "__version__",
     "check_gradient",
     "checkpoint",
+    "compile",
     "cond",
     "custom_gradient",
     "data",
@@ -102,6 +110,9 @@ __all__ = [
 __all__ += functions.__all__
 
 _LATER = {
+    "Compiled": "chainrule.compiling",
+    "CompileWarning": "chainrule.compiling",
+    "compile": "chainrule.compiling",
     "Formula": "chainrule.notation",
     "data": "chainrule.data",
     "nn": "chainrule.nn",

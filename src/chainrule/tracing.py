@@ -17,7 +17,7 @@ from chainrule.lift import as_node
 from chainrule.ops.shape import alias
 from chainrule.tensor import Tensor, mode
 
-__all__ = ["Program", "trace"]
+__all__ = ["Program", "trace", "trace_types"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +75,12 @@ def trace(f: Callable[..., Any], *args: Any) -> Program:
             "cr.linalg.trace(x)"
         )
     leaves, structure = flatten(args)
-    holes = [input_node(as_node(leaf).type) for leaf in leaves]
+    return trace_types(f, structure, [as_node(leaf).type for leaf in leaves])
+
+
+def trace_types(f: Callable[..., Any], structure: Tree, types: Sequence[ArrayType]) -> Program:
+    """The graph of ``f`` for arguments of this structure, with leaves of these types."""
+    holes = [input_node(type) for type in types]
     notes: dict[Node, set[SourceLine]] = {}
     with mode(grad=True, notes=notes):
         returned = f(*structure.build(map(Tensor, holes)))
@@ -85,7 +90,7 @@ def trace(f: Callable[..., Any], *args: Any) -> Program:
     for node, found in notes.items():
         node = moved.get(node, node)
         lines[node] = lines.get(node, frozenset()) | found
-    graph = Graph(holes, outputs, _names(f, args, structure), lines)
+    graph = Graph(holes, outputs, _names(f, structure), lines)
     return Program(graph, structure, result)
 
 
@@ -104,7 +109,7 @@ def without_aliases(outputs: Sequence[Node], since: int = 0) -> tuple[list[Node]
     return [done[output] for output in outputs], done
 
 
-def _names(f: Callable[..., Any], args: Sequence[Any], structure: Tree) -> list[str]:
+def _names(f: Callable[..., Any], structure: Tree) -> list[str]:
     """A name for each leaf: the parameter's own, and the path inside it."""
     try:
         parameters = list(inspect.signature(f).parameters.values())

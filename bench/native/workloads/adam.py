@@ -70,8 +70,8 @@ def contestants() -> Contestants:
 
         (g,) = with_torch.tensors([gradient])
 
-        def step(x: Any, state: Any) -> None:
-            with_torch.adam({"x": x}, {"x": g}, state, RATE)
+        def step(x: Any, state: Any) -> Any:
+            return with_torch.adam({"x": x}, {"x": g}, state, RATE)
 
         run = library.compile(step, fullgraph=True, dynamic=False, options=with_torch.OPTIONS)
         x: Any = None
@@ -80,10 +80,13 @@ def contestants() -> Contestants:
         def reset() -> None:
             nonlocal x, state
             (x,) = with_torch.tensors([start["x"]])
-            zeros = [{"x": library.zeros_like(x)} for _ in range(2)]
-            state = (library.zeros((), dtype=library.float64), *zeros)
+            state = with_torch.zeros({"x": x})
 
-        return Runner(lambda: run(x, state), lambda: changes(start, {"x": x.numpy()}), reset)
+        def call() -> None:
+            nonlocal state
+            state = run(x, state)
+
+        return Runner(call, lambda: changes(start, {"x": x.numpy()}), reset)
 
     def jax() -> Runner:
         import jax as library

@@ -11,7 +11,9 @@ __all__ = [
     "DomainError",
     "GradientError",
     "IndexingError",
+    "MemoryLimitError",
     "MissingExtraError",
+    "NonFiniteError",
     "NotationError",
     "ParseError",
     "ShapeError",
@@ -68,6 +70,14 @@ class NotationError(ChainRuleError, ValueError):
 
 class ArgumentError(ChainRuleError, TypeError):
     """A function was called with arguments that it does not take."""
+
+
+class NonFiniteError(ChainRuleError, FloatingPointError):
+    """A NaN or an infinity where finite numbers were asked for."""
+
+
+class MemoryLimitError(ChainRuleError, MemoryError):
+    """A program that does not fit into the memory it was given."""
 
 
 class MissingExtraError(ChainRuleError, ImportError):

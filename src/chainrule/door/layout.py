@@ -13,12 +13,18 @@ import numpy as np
 from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from chainrule.core import node as nodes
-from chainrule.core.node import Node
 from chainrule.core.types import DTYPES
 from chainrule.lower.llvm.door_words import ALIGNED, CONTIGUOUS, WRITEABLE, Layout
 from chainrule.tensor import Tensor, tensor
 
-__all__ = ["NumPy", "UnknownLayout", "layout", "numpy_functions", "slot_offset"]
+__all__ = [
+    "NumPy",
+    "UnknownLayout",
+    "dict_offset",
+    "layout",
+    "numpy_functions",
+    "slot_offset",
+]
 
 _HEADER = 16  # reference count and type
 
@@ -64,6 +70,15 @@ def slot_offset(cls: type, name: str) -> int:
     member = _word(id(descriptor) + _HEADER + 24)
     _expect(_int32(member + 8) == 16, f"{cls.__name__}.{name}")
     return _word(member + 16)
+
+
+def dict_offset(holder: Any) -> int:
+    """The (negative) offset at which instances of this class keep their dict; 0 if not seen.
+
+    Such a word is null, or odd, where an instance has no dict yet.
+    """
+    held = id(vars(holder))
+    return next((-8 * i for i in (3, 4, 2, 1) if _word(id(holder) - 8 * i) == held), 0)
 
 
 def _checked_slot(holder: Any, name: str) -> int:
@@ -157,7 +172,7 @@ class NumPy:
     """
 
     def __init__(self) -> None:
-        get = ctypes.pythonapi.PyCapsule_GetPointer
+        get = ctypes.pythonapi["PyCapsule_GetPointer"]
         get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
         table = get(_multiarray_umath._ARRAY_API, None)
         # the numbers of functions are fixed for all of NumPy 2
@@ -176,7 +191,3 @@ def numpy_functions() -> NumPy:
         UnknownLayout: for a NumPy of another major version.
     """
     return NumPy()
-
-
-def node_type() -> type[Node]:
-    return Node

@@ -9,7 +9,7 @@ from typing import Any
 
 from chainrule.core import tree as trees
 from chainrule.core.tree import Tree
-from chainrule.door.layout import UnknownLayout, slot_offset
+from chainrule.door.layout import UnknownLayout, dict_offset, slot_offset
 from chainrule.door.spec import DoorSpec, Path
 from chainrule.lower.llvm.door_words import Container, Static
 
@@ -29,7 +29,8 @@ class ContainerRecord:
     type: type
     count: int
     target: int
-    keys: tuple[Any, ...] = ()  # offsets for `Container.SLOTS`
+    keys: tuple[Any, ...]  # offsets for `Container.SLOTS`
+    dict_at: int = 0
 
 
 class Plan:
@@ -43,7 +44,7 @@ class Plan:
         objects: how many numbers were given.
         containers: outer before inner.
         statics: objects that must be what they were.
-        leaves: the numbers of the leaves, in order.
+        leaves: the paths of the leaves, in order.
         places: the number of the object at each path.
 
     Raises:
@@ -54,7 +55,7 @@ class Plan:
         self.objects = 1 + len(example)
         self.containers: list[ContainerRecord] = []
         self.statics: list[tuple[int, Any, Static]] = []
-        self.leaves: list[int] = []
+        self.leaves: list[Path] = []
         self.places: dict[Path, int] = {}
         for index, (child, value) in enumerate(zip(spec.arguments.children, example, strict=True)):
             self._visit(child, value, 1 + index, (index,))
@@ -63,7 +64,7 @@ class Plan:
         self.places[path] = place
         kind = tree.kind
         if kind is None:
-            self.leaves.append(place)
+            self.leaves.append(path)
         elif kind in trees._registered:
             self._visit_registered(tree, value, place, path)
         elif kind is type(None):
@@ -85,7 +86,9 @@ class Plan:
 
     def _open(self, kind: Container, value: Any, place: int, keys: tuple[Any, ...]) -> int:
         first = self.objects
-        self.containers.append(ContainerRecord(kind, place, type(value), len(keys), first, keys))
+        dict_at = dict_offset(value) if kind in (Container.VARS, Container.FIELDS) else 0
+        record = ContainerRecord(kind, place, type(value), len(keys), first, keys, dict_at)
+        self.containers.append(record)
         self.objects += len(keys)
         return first
 
@@ -105,7 +108,7 @@ class Plan:
         cls = type(value)
         static = dict(tree.static)
         names = (*tree.names, *static)
-        if cls.__getattribute__ is not object.__getattribute__:
+        if any("__getattribute__" in vars(base) for base in cls.__mro__[:-1]):
             raise Unsupported(cls.__name__)
         held = vars(value) if hasattr(value, "__dict__") else {}
         in_dict = tuple(name for name in names if name in held and not _descriptor(cls, name))
@@ -119,7 +122,7 @@ class Plan:
             (Container.FIELDS, in_dict, in_dict),
             (Container.SLOTS, in_slots, offsets),
         ):
-            if found or kind is Container.FIELDS:
+            if found or (kind is Container.SLOTS and not in_dict):  # at least the type is compared
                 first = self._open(kind, value, place, keys)
                 number |= {name: first + index for index, name in enumerate(found)}
         for name, expected in static.items():

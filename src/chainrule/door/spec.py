@@ -6,11 +6,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.core.errors import ArgumentError
 from chainrule.core.tree import Tree
 from chainrule.core.types import ArrayType
 from chainrule.lower.llvm.lock import Lock
 
-__all__ = ["Argument", "DoorSpec", "Fresh", "Kept", "Launch", "Made", "Reused", "arranged", "parts"]
+__all__ = [
+    "Argument",
+    "DoorSpec",
+    "Fresh",
+    "Kept",
+    "Launch",
+    "Made",
+    "Path",
+    "Result",
+    "Reused",
+    "arranged",
+    "leaf_paths",
+    "parts",
+]
 
 Path = tuple[int, ...]
 """A place in the arguments: the index of an argument, of a child in it, and so on."""
@@ -113,6 +127,12 @@ class DoorSpec:
     lock: Lock | None = None
     keep: Any = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        leaves = dict(zip(leaf_paths(self.arguments), self.leaves, strict=True))
+        for part in parts(self.result):
+            if isinstance(part, Reused) and not leaves[part.path].donated:
+                raise ArgumentError(f"{self.name}: only a donated leaf can be reused, {part.path}")
+
 
 def arranged(tree: Tree, leaves: Iterable[Result]) -> Result:
     """A result of this structure with these parts for its leaves.
@@ -130,6 +150,14 @@ def _arranged(tree: Tree, leaves: Iterator[Result]) -> Result:
     if tree.kind is None:
         return next(leaves)
     return Made(tree, tuple([_arranged(child, leaves) for child in tree.children]))
+
+
+def leaf_paths(structure: Tree, path: Path = ()) -> Iterator[Path]:
+    """The paths of the leaves, in order."""
+    if structure.kind is None:
+        yield path
+    for index, child in enumerate(structure.children):
+        yield from leaf_paths(child, (*path, index))
 
 
 def parts(result: Result) -> Iterator[Fresh | Kept | Reused]:

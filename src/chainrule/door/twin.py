@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import combinations
 from typing import Any
@@ -14,7 +14,18 @@ from chainrule.core import tree
 from chainrule.core.errors import ChainRuleError
 from chainrule.core.node import array
 from chainrule.core.tree import Tree
-from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Made, Path, Result, Reused, parts
+from chainrule.door.spec import (
+    Argument,
+    DoorSpec,
+    Fresh,
+    Kept,
+    Made,
+    Path,
+    Result,
+    Reused,
+    leaf_paths,
+    parts,
+)
 from chainrule.tensor import Tensor
 
 __all__ = ["python_door"]
@@ -26,7 +37,7 @@ NUMBERS: dict[str, type] = {"float64": float, "int64": int, "bool": bool}
 def python_door(spec: DoorSpec) -> Callable[..., Any]:
     """A function that does what that of `native.make_door` does, about a hundred times slower."""
     run = _runner(spec)
-    places = list(_leaf_paths(spec.arguments, ()))
+    places = list(leaf_paths(spec.arguments))
     number = {place: index for index, place in enumerate(places)}
     kept_paths = [part.path for part in parts(spec.result) if isinstance(part, Kept)]
     strict = [any(place[: len(path)] == path for path in kept_paths) for place in places]
@@ -51,7 +62,10 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
             run(ctypes.addressof(table))
         if status.value:
             return spec.failed(status.value, *args)
-        tensors = {slot: Tensor(array(value[()])) for slot, value in fresh.items()}
+        tensors = {
+            slot: Tensor(array(value if value.shape else value[()]))
+            for slot, value in fresh.items()
+        }
 
         def build(part: Result) -> Any:
             if isinstance(part, Fresh):
@@ -84,13 +98,6 @@ def _runner(spec: DoorSpec) -> Callable[[int], None]:
     how = spec.launch
     launch = prototype(None, pointer, pointer, pointer, number, pointer)(how.function)
     return lambda table: launch(how.pool, spec.program, table, how.threads, how.policy)
-
-
-def _leaf_paths(structure: Tree, path: Path) -> Iterator[Path]:
-    if structure.kind is None:
-        yield path
-    for index, child in enumerate(structure.children):
-        yield from _leaf_paths(child, (*path, index))
 
 
 def _object(value: Any, path: Path) -> Any:

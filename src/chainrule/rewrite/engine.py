@@ -21,6 +21,7 @@ from chainrule.ops.arithmetic import add
 from chainrule.ops.record import Primitive
 
 Law = Callable[..., Node | None]
+Pass = Callable[[Graph, "Log"], Graph]
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,41 @@ class Rule:
         )
 
 
+@dataclass(frozen=True)
+class Scheme:
+    """A named law for the calls of a graph, applied in one pass over all of it.
+
+    Attributes:
+        name: what the log calls it.
+        function: ``function(graph, log)``, the rewritten graph.
+        exact: as for a `Rule`.
+    """
+
+    name: str
+    function: Pass
+    exact: bool
+
+    @property
+    def law(self) -> str:
+        """The statement of the law."""
+        return self.function.__doc__ or ""
+
+
 class Family:
     """The laws of one subject, in the order in which they are tried."""
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
+        self.schemes: list[Scheme] = []
+
+    def scheme(self, exact: bool = True) -> Callable[[Pass], Pass]:
+        """Registers the decorated function as a `Scheme`, under its own name."""
+
+        def register(function: Pass) -> Pass:
+            self.schemes.append(Scheme(function.__name__, function, exact))
+            return function
+
+        return register
 
     def rule(
         self,
@@ -98,7 +129,7 @@ class Log:
 
     steps: list[Applied] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    recomputable: frozenset[Node] = frozenset()
+    recomputable: set[Node] = field(default_factory=set)
     limit: int = 1000
 
     def record(self, rule: str, before: Node, after: Node) -> None:
@@ -106,6 +137,11 @@ class Log:
         self.counts[rule] += 1
         if len(self.steps) < self.limit:
             self.steps.append(Applied(rule, before, after))
+
+    def move(self, moved: Mapping[Node, Node]) -> None:
+        """Nodes became others."""
+        if self.recomputable:
+            self.recomputable = {moved.get(node, node) for node in self.recomputable}
 
     def __iter__(self) -> Iterator[Applied]:
         return iter(self.steps)
@@ -178,10 +214,8 @@ class Table:
         return found
 
 
-def rewrite(
-    graph: Graph, table: Table, context: Context, log: Log
-) -> tuple[Graph, dict[Node, Node]]:
-    """``graph`` with every node in normal form, and what each of its nodes became."""
+def rewrite(graph: Graph, table: Table, context: Context, log: Log) -> Graph:
+    """``graph`` with every node in normal form: no rule of ``table`` applies to it."""
     normal: dict[Node, Node] = {node: node for node in graph.inputs}
     old = frozenset(graph.nodes)
     lines = dict(graph.notes)
@@ -222,7 +256,8 @@ def rewrite(
     result = Graph(graph.inputs, [normal[node] for node in graph.outputs], graph.names, lines)
     alive = frozenset(result.nodes)
     result.notes = {node: found for node, found in lines.items() if node in alive}
-    return result, normal
+    log.move(normal)
+    return result
 
 
 def _step(

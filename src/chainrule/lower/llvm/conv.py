@@ -8,21 +8,29 @@ of computing are chosen from by shape: with features in the lanes of a vector (`
 from __future__ import annotations
 
 from chainrule.lower.llvm.conv_features import Forward, Split
+from chainrule.lower.llvm.conv_pack import divided, remainder
+from chainrule.lower.llvm.conv_rows import ByRows
 from chainrule.lower.llvm.conv_shape import ConvShape, Epilogue, Geometry, Place, Reader
 from chainrule.lower.llvm.ir import Module
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
-from chainrule.lower.llvm.conv_pack import divided, remainder
+
+FEW_TAPS = 32
+"""With so few products a sum is cheaper to compute than to turn from features to columns."""
 
 __all__ = ["ConvShape", "emit_conv", "workspace_bytes"]
 
-Plan = Forward | Split
+Plan = Forward | Split | ByRows
 
 
 def _plan(g: Geometry, machine: Machine, direct: bool) -> Plan:
     kernel = g.kernel[0] * g.kernel[1] * g.kernel[2]
     if kernel > g.places:
         return Split.of(g, machine, direct)
+    lanes = machine.lanes(g.scalar)
+    wide = g.out[2] >= lanes // 2
+    if wide and (g.features < lanes // 2 or g.taps <= FEW_TAPS):
+        return ByRows.of(g, machine)
     return Forward.of(g, machine, direct)
 
 

@@ -12,17 +12,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule.lower.llvm.conv_pack import (
-    Planes,
     any_not_finite,
+    dense,
     divided,
     least,
     most,
     pack_kernel,
-    pad_planes,
+    prefetch,
     remainder,
-    zero_fill,
 )
-from chainrule.lower.llvm.conv_shape import Epilogue, Geometry, Place, Reader, Triple
+from chainrule.lower.llvm.conv_planes import Planes, pad_planes, zero_fill
+from chainrule.lower.llvm.conv_shape import (
+    TASKS,
+    Epilogue,
+    Geometry,
+    Place,
+    Reader,
+    Triple,
+    up,
+)
 from chainrule.lower.llvm.conv_tile import Tile, choose_tile, finish_row, tile_sums
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
@@ -30,14 +38,8 @@ from chainrule.lower.llvm.machine import Machine
 
 __all__ = ["Forward", "Split"]
 
-TASKS = 16
-"""So many tasks are wanted, for two to eight threads."""
 PARTIAL_BYTES = 8 << 20
 """At most so much memory for partial sums."""
-
-
-def _up(n: int, multiple: int) -> int:
-    return -(-n // multiple) * multiple
 
 
 @dataclass(frozen=True)
@@ -210,12 +212,11 @@ class Forward:
     def _plane_bytes(self) -> int:
         if self.planes is None:
             return 0
-        numbers = self.planes.image * self.rows.images + 2 * self.tile.lanes
-        return _up(numbers * self.g.size, 64)
+        return self.planes.bytes(self.g, self.machine, self.rows.images)
 
     @property
     def _sum_bytes(self) -> int:
-        return _up(self.tile.rows * self.g.out[2] * self.tile.width * self.g.size, 64)
+        return up(self.tile.rows * self.g.out[2] * self.tile.width * self.g.size, 64)
 
     @property
     def scratch_bytes(self) -> int:
@@ -270,6 +271,7 @@ class Forward:
     ) -> Kernel:
         g, f, tile, rows, machine = self.g, kernel_function(module, name), self.tile, self.rows, self.machine
         height = g.out[1]
+        span = dense([(g.channels, g.x_channel), *zip(g.x_extent, g.x_step, strict=True)])
         blocks, batches = -(-height // rows.height), -(-g.batch // rows.images)
         source, scratch = _Source.of(g, self.planes), f.params[3]
         base, packed = x(f), workspace(f)
@@ -292,14 +294,24 @@ class Forward:
                     group,
                     (n0, images),
                     (f.i64(0), g.channels),
-                    y0 * g.stride[1],
+                    0 if blocks == 1 else y0 * g.stride[1],
                     read_x,
                 )
                 origin = scratch
             else:
                 place = group * g.x_group + n0 * g.x_batch + source.corner(g)
                 origin = base.offset(place + y0 * (g.stride[1] * source.step[1]), g.scalar)
+            ahead = None
+            if self.planes is not None and read_x is None and blocks == rows.images == 1:
+                later = least(part + 1, batches * g.groups - 1)
+                place = remainder(later, g.groups) * g.x_group
+                place = place + divided(later, g.groups) * g.x_batch
+                ahead = base.offset(place, g.scalar)
             with f.loop(0, self.features) as fb, f.loop(0, rows.count, tile.rows) as top:
+                if ahead is not None and span:
+                    tiles = -(-rows.count // tile.rows)
+                    turn = fb.index * tiles + divided(top.index, tile.rows)
+                    prefetch(f, ahead, span * g.size, turn, tiles * self.features)
                 starts, heights = [], []
                 for i in range(tile.rows):
                     n, z, y = rows.split(least(top.index + i, rows.count - 1))
@@ -347,7 +359,7 @@ class Forward:
                             epilogue,
                         )
         f.ret()
-        moved = g.batch * g.groups * (g.channels * _product(g.x_extent) + g.features * g.places)
+        moved = g.shape.x_numbers + g.batch * g.groups * g.features * g.places
         return Kernel(
             name, batches * g.groups * blocks, g.shape.flops, moved * g.size, self.scratch_bytes
         )
@@ -375,7 +387,7 @@ class Split:
         """Choose; ``direct`` tells whether x may be read as it is."""
         depth, height, columns = g.out
         tile = choose_tile(machine, g.scalar, g.batch * depth * height, columns, g.features, True)
-        features = _up(g.features, tile.width)
+        features = up(g.features, tile.width)
         divisors = [n for n in range(g.kernel[1], 0, -1) if g.kernel[1] % n == 0]
 
         def planes_of(rows: int) -> Planes:
@@ -427,8 +439,7 @@ class Split:
     def _plane_bytes(self) -> int:
         if self.planes is None:
             return 0
-        numbers = self.planes.image * self.g.batch + 2 * self.tile.lanes
-        return _up(numbers * self.g.size, 64)
+        return self.planes.bytes(self.g, self.machine, self.g.batch)
 
     @property
     def scratch_bytes(self) -> int:
@@ -475,6 +486,10 @@ class Split:
         base, weights, partials = x(f), w(f), workspace(f)
         packed = scratch.offset(self._plane_bytes)
         turns = g.kernel[1] // self.height
+        spans = (
+            dense([(g.batch, g.x_batch), *zip(g.x_extent, g.x_step, strict=True)]),
+            dense([(g.features, g.w_feature), *zip(g.kernel, g.w_step, strict=True)]),
+        )
         if self.planes is not None:
             zero_fill(f, machine, scratch, g.scalar, self.planes.image * g.batch)
         with f.loop(f.params[1], f.params[2]) as task:
@@ -496,7 +511,7 @@ class Split:
                         group,
                         (f.i64(0), g.batch),
                         (c, 1),
-                        top * g.dilation[1],
+                        0 if turns == 1 else top * g.dilation[1],
                         read_x,
                     )
                     origin = scratch
@@ -504,6 +519,13 @@ class Split:
                     place = group * g.x_group + c * g.x_channel + source.corner(g)
                     place = place + top * (g.dilation[1] * source.step[1])
                     origin = base.offset(place, g.scalar)
+                ahead = []
+                if self.height == g.kernel[1] and read_x is None:
+                    later = least(c + 1, g.channels - 1)
+                    ahead = [
+                        (base.offset(group * g.x_group + later * g.x_channel, g.scalar), spans[0]),
+                        (weights.offset(group * g.w_group + later * g.w_channel, g.scalar), spans[1]),
+                    ]
                 place = group * g.w_group + c * g.w_channel + top * g.w_step[1]
                 taps = weights.offset(place, g.scalar)
                 with f.loop(0, self.features) as fb:
@@ -522,6 +544,11 @@ class Split:
                         count = self.packed_numbers
                         flag = any_not_finite(f, machine, packed, g.scalar, count)
                     with f.loop(0, rows.count, tile.rows) as row:
+                        tiles = -(-rows.count // tile.rows)
+                        turn = fb.index * tiles + divided(row.index, tile.rows)
+                        for memory, span in ahead:
+                            if span:
+                                prefetch(f, memory, span * g.size, turn, tiles * self.features)
                         starts, targets, heights = [], [], []
                         for i in range(tile.rows):
                             number = least(row.index + i, rows.count - 1)
@@ -547,14 +574,12 @@ class Split:
                             accumulate=True,
                         )
         f.ret()
-        moved = g.channels * (
-            g.batch * _product(g.x_extent) + g.features * _product(g.kernel)
-        )
+        moved = g.shape.x_numbers + g.shape.w_numbers
         return Kernel(
             name,
             g.groups * self.chunks,
             g.shape.flops,
-            g.groups * moved * g.size + self.workspace_bytes,
+            moved * g.size + self.workspace_bytes,
             self.scratch_bytes,
         )
 
@@ -592,9 +617,3 @@ class Split:
         tasks = g.groups * self.features * rows.count
         return Kernel(name, tasks, 0, self.workspace_bytes, self.row_numbers * g.size)
 
-
-def _product(extents: Sequence[int]) -> int:
-    result = 1
-    for n in extents:
-        result *= n
-    return result

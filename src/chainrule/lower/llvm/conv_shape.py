@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from chainrule.lower.llvm.ir import Function, Value, bits
-from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["ConvShape", "Epilogue", "Geometry", "Place", "Reader", "Triple"]
+__all__ = ["TASKS", "ConvShape", "Epilogue", "Geometry", "Place", "Reader", "Triple", "up"]
 
 Triple = tuple[int, int, int]
 Place = Callable[[Function], Value]
 """Emits the address of an array's element 0, …, 0."""
 Epilogue = Callable[[Function, Sequence[Value], Value, "Value | None"], None]
 Reader = Callable[[Function, list[Value], int, "Value | None"], Value]
+
+
+TASKS = 16
+"""So many tasks are wanted, for two to eight threads."""
+
+
+def up(n: int, multiple: int) -> int:
+    """The next multiple."""
+    return -(-n // multiple) * multiple
 
 
 @dataclass(frozen=True)
@@ -57,12 +66,17 @@ class ConvShape:
         return (self.x_shape[0] // self.batch_groups, self.w_shape[0], *spatial)
 
     @property
+    def x_numbers(self) -> int:
+        return prod(self.x_shape)
+
+    @property
+    def w_numbers(self) -> int:
+        return prod(self.w_shape)
+
+    @property
     def flops(self) -> int:
         """Multiplications and additions, those with padding included."""
-        count = 2 * self.w_shape[1]
-        for n in (*self.out_shape, *self.w_shape[2:]):
-            count *= n
-        return count
+        return 2 * prod(self.out_shape) * prod(self.w_shape[1:])
 
 
 def _dilated(extent: int, dilation: int) -> int:
@@ -223,7 +237,3 @@ class Geometry:
         """The index in the result of a feature of a group."""
         return [n, group * self.features + feature, *spatial[3 - self.rank :]]
 
-
-def tile_room(machine: Machine) -> int:
-    """Vector registers that may hold sums; a few are left for what is multiplied."""
-    return machine.registers - 2

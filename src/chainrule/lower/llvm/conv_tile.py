@@ -62,7 +62,7 @@ def choose_tile(
             for pieces in range(1, columns + 1):
                 pixels = -(-columns // pieces)
                 tile = Tile(r, pixels, vectors, lanes)
-                if tile.sums + vectors > room or exact and columns % pieces:
+                if tile.sums + vectors > room or (exact and columns % pieces):
                     continue
                 turns = -(-features // tile.width) * -(-rows // r) * pieces
                 time = turns * (max(tile.sums, 8) + 0.25 * vectors + 0.05 * r * pixels + 0.5)
@@ -172,7 +172,7 @@ def finish_row(
     scalar, columns = g.scalar, g.out[2]
     count = least(f.i64(g.features) - feature, width)
     lanes = machine.lanes(scalar)
-    if columns <= lanes // 2 or not machine.masks and columns < lanes:
+    if columns <= lanes // 2 or (not machine.masks and columns < lanes):
         _finish_narrow(f, machine, scalar, columns, width, sums, count, feature, index, epilogue)
         return
     full = columns // lanes
@@ -222,7 +222,7 @@ def _finish_narrow(
     lanes = 1 << (columns - 1).bit_length()
     with f.loop(0, count) as loop:
         at = sums.offset(loop.index, scalar)
-        if columns == 1 or columns < lanes and not machine.masks:
+        if columns == 1 or (columns < lanes and not machine.masks):
             with f.loop(0, columns) as column:
                 value = f.load(scalar, at.offset(column.index * width, scalar))
                 epilogue(f, index(feature + loop.index, column.index), value, None)

@@ -15,8 +15,6 @@ The area of objects comes first: word 0 is spare, the arguments follow, then wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from chainrule.lower.llvm.door_arguments import write_arguments
 from chainrule.lower.llvm.door_results import write_results
 from chainrule.lower.llvm.door_words import Head, Layout, area, at, copy, function, require, word
@@ -86,17 +84,17 @@ def _run(module: Module) -> None:
     lock = word(f, Head.LOCK, "ptr")
     values, count = area(f, Head.VALUES), word(f, Head.LEAVES_N)
     with f.when(lock.eq(0)):
-        f.ret(f.call("start", "i1", head, frame))
-        f.start_block(f._new_label("unreachable"))
-    with f.loop(0, count) as loop:  # other threads may let go of them meanwhile
-        f.call("Py_IncRef", "void", at(f, values, loop.index))
-    thread = f.call("PyEval_SaveThread", "ptr")
-    f.call("pthread_mutex_lock", "i32", lock)
-    f.call("start", "i1", head, frame)
-    f.call("pthread_mutex_unlock", "i32", lock)
-    f.call("PyEval_RestoreThread", "void", thread)
-    with f.loop(0, count) as loop:
-        f.call("Py_DecRef", "void", at(f, values, loop.index))
+        f.call("start", "i1", head, frame)
+    with f.when(lock.ne(0)):
+        with f.loop(0, count) as loop:  # other threads may let go of them meanwhile
+            f.call("Py_IncRef", "void", at(f, values, loop.index))
+        thread = f.call("PyEval_SaveThread", "ptr")
+        f.call("pthread_mutex_lock", "i32", lock)
+        f.call("start", "i1", head, frame)
+        f.call("pthread_mutex_unlock", "i32", lock)
+        f.call("PyEval_RestoreThread", "void", thread)
+        with f.loop(0, count) as loop:
+            f.call("Py_DecRef", "void", at(f, values, loop.index))
     f.ret(f.constant("i1", True))
 
 
@@ -117,10 +115,8 @@ def _door(module: Module, layout: Layout, lanes: int) -> None:
     def area(which: Head) -> Value:
         return frame.offset(at(f, head, which, "i64"))
 
-    def require(name: str, otherwise: str) -> None:
-        label = f._new_label("ok")
-        f.branch_if(f.call(name, "i1", head, frame), label, otherwise)
-        f.start_block(label)
+    def try_(name: str, otherwise: str) -> None:
+        f.guard(f.call(name, "i1", head, frame), otherwise)
 
     require(f, names.eq(0))
     require(f, count.eq(at(f, head, Head.ARGUMENTS, "i64")))
@@ -129,18 +125,16 @@ def _door(module: Module, layout: Layout, lanes: int) -> None:
     vectors = at(f, head, Head.TABLE_VECTORS, "i64")
     copy(f, at(f, head, Head.TEMPLATE), table, vectors, f"<{lanes} x i64>")
     for check in ("containers", "statics", "leaves", "disjoint"):
-        require(check, "no")
+        try_(check, "no")
     status = f.alloca("i64", align=8)
     f.store(f.i64(0), status)
     f.store(status, table.offset(at(f, head, Head.STATUS_SLOT, "i64"), "ptr"))
-    require("prepare", "error")
+    try_("prepare", "error")
     f.call("run", "i1", head, frame)
     found = f.load("i64", status)
-    label = f._new_label("ok")
-    f.branch_if(found.eq(0), label, "failed")
-    f.start_block(label)
-    require("wrap", "error")
-    require("build", "error")
+    f.guard(found.eq(0), "failed")
+    try_("wrap", "error")
+    try_("build", "error")
     f.ret(f.load("ptr", area(Head.STACK)))
 
     def drop() -> None:
@@ -157,9 +151,7 @@ def _door(module: Module, layout: Layout, lanes: int) -> None:
     f.start_block("failed")
     drop()
     number = f.call("PyLong_FromLongLong", "ptr", found)
-    label = f._new_label("ok")
-    f.branch_if(number.eq(0), "no_memory", label)
-    f.start_block(label)
+    f.guard(number.ne(0), "no_memory")
     f.store(number, frame)
     failed = at(f, head, Head.FAILED)
     result = f.call("PyObject_Vectorcall", "ptr", failed, frame, count + 1, null)

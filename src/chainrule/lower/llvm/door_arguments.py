@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainrule.lower.llvm.door_words import CONTAINER, LEAF, STATIC, Container, Head, Layout, Static, area, at, copy, finish, function, load8, record, require, switch, word
-from chainrule.lower.llvm.ir import Module, Value, lanes as lanes_of
+from chainrule.lower.llvm.door_words import (
+    CONTAINER,
+    LEAF,
+    STATIC,
+    Container,
+    Head,
+    Layout,
+    Static,
+    area,
+    at,
+    copy,
+    finish,
+    function,
+    load8,
+    record,
+    require,
+    word,
+)
+from chainrule.lower.llvm.ir import Module, Value
+from chainrule.lower.llvm.ir import lanes as lanes_of
 
 __all__ = ["write_arguments"]
 
@@ -27,12 +45,9 @@ def write_arguments(module: Module, layout: Layout, lanes: int) -> None:
 
 
 def _same(module: Module, layout: Layout) -> None:
-    """Whether an object is what it was, or a number or string like it."""
+    """Whether an object that is not the expected one is a number or string like it."""
     f = function(module, "same", "ptr", "ptr", "i64")
     found, expected, how = f.params
-    with f.when(found.eq(expected)):
-        f.ret(f.constant("i1", True))
-        f.start_block(f._new_label("unreachable"))
     require(f, how.ne(Static.IDENTICAL))
     kinds = [f.load("ptr", x.offset(layout.type)) for x in (found, expected)]
     require(f, kinds[0].eq(kinds[1]))
@@ -85,9 +100,7 @@ def _containers(module: Module, layout: Layout) -> None:
     objects = f.params[1]
     records = word(f, Head.CONTAINERS, "ptr")
     with f.loop(0, word(f, Head.CONTAINERS_N)) as loop:
-        kind, source, type, count, target, keys, dict_at = record(
-            f, records, loop.index, CONTAINER
-        )
+        kind, source, type, count, target, keys, dict_at = record(f, records, loop.index, CONTAINER)
         value = at(f, objects, source)
         into = objects.offset(target, "i64")
         require(f, f.load("ptr", value.offset(layout.type)).eq(type))
@@ -124,8 +137,7 @@ def _containers(module: Module, layout: Layout) -> None:
             require(f, f.call("PyDict_Size", "i64", value).eq(count))
             search("by_key", value)
 
-        switch(
-            f,
+        f.switch(
             kind,
             {
                 Container.TUPLE: lambda: items(lambda: value.offset(layout.tuple_items)),
@@ -265,7 +277,7 @@ def _any(lanes: Value) -> Value:
 def _disjoint(module: Module, lanes: int) -> None:
     """Whether no donated memory overlaps that of another argument.
 
-    Donated memory is mostly where it was in the last call; then it need not be compared with itself.
+    Donated memory is mostly where it was in the last call: then it is not compared with itself.
     """
     f = function(module, "disjoint")
     head, frame = f.params

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainrule.lower.llvm.door_words import FRESH, OP, Head, Layout, Op, area, at, clear, copy, finish, function, record, require, switch, word
+from chainrule.lower.llvm.door_words import (
+    FRESH,
+    OP,
+    Head,
+    Layout,
+    Op,
+    area,
+    at,
+    clear,
+    copy,
+    finish,
+    function,
+    record,
+    require,
+    word,
+)
 from chainrule.lower.llvm.ir import Module, Value
 
 __all__ = ["write_results"]
@@ -156,8 +171,7 @@ def _build(module: Module, layout: Layout) -> None:
             release()
             f.store(made, here)
 
-        switch(
-            f,
+        f.switch(
             kind,
             {
                 Op.FRESH: lambda: move(owned.offset(count, "ptr")),
@@ -171,5 +185,3 @@ def _build(module: Module, layout: Layout) -> None:
             },
         )
     finish(f)
-
-

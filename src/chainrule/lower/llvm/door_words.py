@@ -1,8 +1,7 @@
-"""The words through which the door of `lower.llvm.door` is told what to do, and how it is written."""
+"""The words that tell the native door what to do, and pieces of which its code is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, auto
 
@@ -31,9 +30,9 @@ __all__ = [
     "load8",
     "record",
     "require",
-    "switch",
     "word",
 ]
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -157,8 +156,8 @@ STATIC = "i64 ptr i64"
 """Object, what it must be, `Static`."""
 
 LEAF = "i64 i64 i64 i64 ptr i64 ptr i64 i64 ptr ptr"
-"""Object, slot, whether only a tensor will do, the flags of NumPy it needs, dtype, ndim, shape, bytes,
-place in STARTS and ENDS, the types of a NumPy and of a Python scalar that will do or null."""
+"""Object, slot, whether only a tensor will do, the flags of NumPy it needs, dtype, ndim, shape,
+bytes, place in STARTS and ENDS, types of a NumPy and of a Python scalar that will do or null."""
 
 FRESH = "i64 ptr i64 ptr ptr i64"
 """Slot, dtype, ndim, shape, type, the leaf whose array is reused or -1."""
@@ -200,9 +199,7 @@ def record(f: Function, records: Value, index: Value, types: str) -> list[Value]
 
 def require(f: Function, condition: Value) -> None:
     """Go on where the condition holds, else to the block ``no``."""
-    label = f._new_label("ok")
-    f.branch_if(condition, label, "no")
-    f.start_block(label)
+    f.guard(condition, "no")
 
 
 def finish(f: Function) -> None:
@@ -210,20 +207,6 @@ def finish(f: Function) -> None:
     f.ret(f.constant("i1", True))
     f.start_block("no")
     f.ret(f.constant("i1", False))
-
-
-def switch(f: Function, kind: Value, cases: dict[int, Callable[[], None]]) -> None:
-    """Run the case of a number, which is one of those given."""
-    labels = {number: f._new_label("case") for number in cases}
-    done = f._new_label("done")
-    first = next(iter(labels.values()))
-    arms = " ".join(f"i64 {number}, label %{label}" for number, label in labels.items())
-    f.line(f"switch i64 {kind.text}, label %{first} [ {arms} ]")
-    for number, label in labels.items():
-        f.start_block(label)
-        cases[number]()
-        f.branch(done)
-    f.start_block(done)
 
 
 def clear(f: Function, start: Value, count: Value) -> None:
@@ -234,13 +217,9 @@ def clear(f: Function, start: Value, count: Value) -> None:
 
 def copy(f: Function, source: Value, target: Value, count: Value, type: str = "ptr") -> None:
     with f.loop(0, count) as loop:
-        f.store(
-            load8(f, type, source.offset(loop.index, type)), target.offset(loop.index, type), 8
-        )
+        f.store(load8(f, type, source.offset(loop.index, type)), target.offset(loop.index, type), 8)
 
 
 def load8(f: Function, type: str, pointer: Value) -> Value:
     """A load from where only words are aligned."""
     return f.load(type, pointer, 8)
-
-

@@ -7,7 +7,7 @@ needs; frames of bodies live inside the memory of the step that runs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.memory import Block, plan_arena, rounded
 from chainrule.lower.llvm.prepare import prepare
 from chainrule.lower.llvm.product import Product, as_product
-from chainrule.lower.llvm.schedule import Operand, Schedule, strided
+from chainrule.lower.llvm.schedule import Operand, Schedule
 from chainrule.lower.llvm.table import ARENA, Slots
 from chainrule.ops.record import Call
 
@@ -73,6 +73,9 @@ class Frame:
         outputs: where the results go; None for a place of its own.
         machine: the processor.
     """
+
+    plan_call: Mapping[str, Callable[[Frame, Step, Node], int]] = {}
+    """For each call that runs natively: plans its bodies; set by `calls`, which needs frames."""
 
     def __init__(
         self,
@@ -183,19 +186,19 @@ class Frame:
         elif group.kind == "conv":
             step.extra = self._conv(first)
             size = conv_workspace(step.extra, self.machine)
-        elif isinstance(first.primitive, Call) and group.kind in _CALLS:
-            size = _CALLS[group.kind](self, step, first)
+        elif group.kind in self.plan_call:
+            size = self.plan_call[group.kind](self, step, first)
         else:
             size = 0
         if group.kind not in ("loop", "contract", "conv", "nothing"):
             # results that nobody asked for need a place too
-            for node in self._results(first):
+            for node in self.results(first):
                 if node not in self.fixed and node not in self.blocks:
                     self.blocks[node] = Block(nbytes(node), number, number)
         if size:
             step.workspace = Block(size, number, number)
 
-    def _results(self, first: Node) -> list[Node]:
+    def results(self, first: Node) -> list[Node]:
         """The nodes that hold the results of a step of its own kind."""
         if not isinstance(first.primitive, Call):
             return [first]
@@ -304,9 +307,3 @@ def _sorted(groups: Sequence[Group], after: dict[Group, set[Group]]) -> list[Gro
                 done.add(top)
                 order.append(top)
     return order
-
-
-_CALLS: dict[str, Callable[[Frame, Step, Node], int]] = {}
-"""For each call that runs natively: plans its bodies and returns the memory it needs."""
-
-_ = strided

@@ -2,44 +2,63 @@
 
 Tiles of rows x vectors are summed over k in registers (K. Goto and R. van de Geijn, "Anatomy of
 high-performance matrix multiplication", 2008) and handed to an epilogue, which stores what it makes
-of them. Where it pays, operands are packed first, in a kernel of its own.
+of them. Where it pays, operands are packed first, in a kernel of its own. A product with few
+results and a long k is cut along k, and the parts are added in a last kernel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from chainrule.lower.llvm.gemm_dot import emit_dot
-from chainrule.lower.llvm.gemm_pack import Read, chunks, minimum, pack_a, pack_b, plain
-from chainrule.lower.llvm.gemm_plan import ALIGN, GemmShape, Plan, ceil_div, plan, size_of
-from chainrule.lower.llvm.gemm_tile import (
-    Finish,
-    Tile,
-    finish_buffer,
-    tile_function,
-    tile_sums,
+from chainrule.lower.llvm.gemm_compute import (
+    Pointer,
+    bytes_a,
+    bytes_b,
+    divided,
+    emit_compute,
+    emit_pack,
+    emit_zero,
+    round_up,
 )
+from chainrule.lower.llvm.gemm_dot import emit_dot
+from chainrule.lower.llvm.gemm_pack import Read
+from chainrule.lower.llvm.gemm_plan import ALIGN, GemmShape, ceil_div, parts_of_k, plan, size_of
+from chainrule.lower.llvm.gemm_tile import Finish
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
 __all__ = ["Epilogue", "GemmShape", "Pointer", "Read", "emit_gemm", "workspace_bytes"]
 
-Pointer = Callable[[Function], Value]
 Epilogue = Callable[[Function, Value, Value, Value, Value, Value | None], None]
 
 
 def workspace_bytes(
     shape: GemmShape, machine: Machine, *, read_a: bool = False, read_b: bool = False
 ) -> int:
-    """Bytes of shared memory for packed operands, aligned to 64; ``read_a`` and ``read_b`` say
-    whether `emit_gemm` will be given these callbacks."""
-    if not shape.batch * shape.m * shape.n * shape.k:
+    """Bytes of shared memory for packed operands and parts of sums, to be aligned to 64.
+
+    ``read_a`` and ``read_b`` say whether `emit_gemm` will be given these callbacks.
+    """
+    if not shape.batch * shape.m * shape.n:
         return 0
-    if _transposed(shape):
-        shape, read_a, read_b = _swapped(shape), read_b, read_a
-    decided = plan(shape, machine, read_a, read_b)
-    return _bytes_a(shape, decided) + _bytes_b(shape, decided)
+
+    def nowhere(f: Function) -> Value:
+        raise AssertionError("only sizes are asked for")
+
+    def nothing(*_: object) -> Value:
+        raise AssertionError("only sizes are asked for")
+
+    given = Product(
+        shape,
+        nowhere,
+        nowhere,
+        nothing if read_a else None,
+        nothing if read_b else None,
+        lambda *_: None,
+    )
+    return _workspace(given.normal(), machine)
 
 
 def emit_gemm(
@@ -58,18 +77,19 @@ def emit_gemm(
     """Write the kernels: phases, to be run in order with a barrier between them.
 
     Args:
-        a, b, workspace: emit base pointers, once in each kernel. A pointer is that of the element
-            [0, 0, 0], also where a stride is negative. The workspace is aligned to 64 bytes.
-        epilogue: ``(f, batch, row, col, acc, mask)`` with indices as i64; called once for every
+        a, b, workspace: emit base pointers. A pointer is that of the element [0, 0, 0], also where
+            a stride is negative. The workspace is aligned to 64 bytes.
+        epilogue: ``(f, batch, row, col, acc, mask)`` with indices as i64; runs once for every
             vector of C with ``acc`` complete. ``acc`` has as many lanes as the processor's vectors,
-            columns ``col`` and on; ``mask`` says which of them exist, None where all do. It stores,
-            in memory that is not read as A or B.
+            for columns ``col`` and on; ``mask`` says which of them exist, None where all do. It
+            stores, in memory that is not read as A or B. Its code is written several times.
         read_a, read_b: instead of loads, ``(f, batch, row, col, lanes, mask)`` gives elements of A
-            or B; rows and columns are those of the operand (m, k) or (k, n). The operand is packed
-            then. With 0 lanes it is one element; otherwise ``lanes``, a power of two, starting
-            there: along the axis whose stride in ``shape`` is 1 (if both are: k for A, n for B).
-            With a mask, the other lanes do not exist and may be anything. An element may be asked
-            for more than once.
+            or B; rows and columns are those of the operand (m, k) or (k, n). The operand is then
+            packed. With 0 lanes it is one element; otherwise ``lanes``, a power of two, from there
+            along the axis whose stride in ``shape`` is 1 (if both are: k of A, n of B); if none is,
+            elements are asked for one by one. With a mask, the other lanes do not exist and their
+            values do not matter. An element may be asked for more than once. With a batch stride
+            of 0, batch 0 stands for all.
 
     Returns:
         No kernels where C is empty; where k is 0 the epilogue gets zeros.
@@ -81,49 +101,101 @@ def emit_gemm(
     def finish(f: Function, batch: Value, row: Value, col: Value, acc: Value, active: int) -> None:
         epilogue(f, batch, row, col, acc, None if active == lanes else f.mask(lanes, active))
 
-    if not _transposed(shape):
-        return _emit(module, name, shape, machine, a, b, workspace, finish, read_a, read_b)
-
-    def by_rows(f: Function, batch: Value, row: Value, col: Value, acc: Value, active: int) -> None:
-        sums = f.alloca(acc.type)
-        f.store(acc, sums, ALIGN)
-        with f.loop(0, active) as loop:
-            x = f.load(shape.scalar, sums.offset(loop.index, shape.scalar))
-            one = f.constant(acc.type, 0).with_lane(0, x)
-            finish(f, batch, col + loop.index, f.i64(0), one, 1)
-
-    swap = _swapped_read
-    return _emit(
-        module,
-        name,
-        _swapped(shape),
-        machine,
-        b,
-        a,
-        workspace,
-        by_rows,
-        swap(read_b),
-        swap(read_a),
-    )
+    product = Product(shape, a, b, read_a, read_b, finish).normal()
+    return _emit(module, name, product, machine, workspace)
 
 
-def _transposed(shape: GemmShape) -> bool:
-    """A matrix times a vector is computed as a vector times a matrix."""
-    return shape.n == 1 and shape.m > 1
+@dataclass(frozen=True)
+class Product:
+    """What is to be computed: a shape, where operands come from, where results go."""
 
+    shape: GemmShape
+    a: Pointer
+    b: Pointer
+    read_a: Read | None
+    read_b: Read | None
+    finish: Finish
 
-def _swapped(shape: GemmShape) -> GemmShape:
-    batch_a, row_a, col_a = shape.a
-    batch_b, row_b, col_b = shape.b
-    return GemmShape(
-        shape.scalar,
-        shape.batch,
-        shape.n,
-        shape.m,
-        shape.k,
-        (batch_b, col_b, row_b),
-        (batch_a, col_a, row_a),
-    )
+    def normal(self) -> Product:
+        """The same, with one row instead of one column, and with rows instead of batches of one
+        row where B is the same for all."""
+        found = self._unambiguous()._merged()
+        if found.shape.n == 1 and found.shape.m > 1:
+            found = found._swapped()._merged()
+        return found
+
+    def _unambiguous(self) -> Product:
+        """With callbacks, strides only say which axis vectors take: at most one."""
+        shape = self.shape
+        if self.read_a and shape.a[1] == shape.a[2] == 1:
+            shape = replace(shape, a=(shape.a[0], 0, 1))
+        if self.read_b and shape.b[1] == shape.b[2] == 1:
+            shape = replace(shape, b=(shape.b[0], 0, 1))
+        return replace(self, shape=shape)
+
+    def _merged(self) -> Product:
+        shape, finish = self.shape, self.finish
+        if shape.batch == 1 or shape.m > 1 or shape.b[0] or self.read_a:
+            return self
+
+        def in_batch(
+            f: Function, batch: Value, row: Value, col: Value, acc: Value, active: int
+        ) -> None:
+            finish(f, row, batch, col, acc, active)
+
+        merged = replace(shape, batch=1, m=shape.batch, a=(0, shape.a[0], shape.a[2]))
+        return replace(self, shape=merged, finish=in_batch)
+
+    def _swapped(self) -> Product:
+        shape, finish = self.shape, self.finish
+        batch_a, row_a, col_a = shape.a
+        batch_b, row_b, col_b = shape.b
+        swapped = replace(
+            shape, m=shape.n, n=shape.m, a=(batch_b, col_b, row_b), b=(batch_a, col_a, row_a)
+        )
+
+        def by_lanes(
+            f: Function, batch: Value, row: Value, col: Value, acc: Value, active: int
+        ) -> None:
+            sums = f.alloca(acc.type)
+            f.store(acc, sums, ALIGN)
+            with f.loop(0, active) as loop:
+                x = f.load(shape.scalar, sums.offset(loop.index, shape.scalar))
+                one = f.constant(acc.type, 0).with_lane(0, x)
+                finish(f, batch, col + loop.index, row, one, 1)
+
+        return Product(
+            swapped,
+            self.b,
+            self.a,
+            _swapped_read(self.read_b),
+            _swapped_read(self.read_a),
+            by_lanes,
+        )
+
+    def part(self, first: int, length: int, count: int, finish: Finish) -> Product:
+        """``count`` stretches of k from ``first``, each of this length, as batches."""
+        shape = self.shape
+
+        def stride(along_k: int, read: Read | None) -> int:
+            return 0 if count == 1 else length * along_k or int(read is not None)
+
+        cut = replace(
+            shape,
+            batch=count,
+            k=length,
+            a=(stride(shape.a[2], self.read_a), *shape.a[1:]),
+            b=(stride(shape.b[1], self.read_b), *shape.b[1:]),
+        )
+        scalar = shape.scalar
+        return Product(
+            cut,
+            lambda f: self.a(f).offset(first * shape.a[2], scalar),
+            lambda f: self.b(f).offset(first * shape.b[1], scalar),
+            _shifted_read(self.read_a, 1, first, length),
+            _shifted_read(self.read_b, 0, first, length),
+            finish,
+        )
 
 
 def _swapped_read(read: Read | None) -> Read | None:
@@ -138,295 +210,145 @@ def _swapped_read(read: Read | None) -> Read | None:
     return swapped
 
 
-def _round(count: int) -> int:
-    return ceil_div(count, ALIGN) * ALIGN
+def _shifted_read(read: Read | None, axis: int, first: int, length: int) -> Read | None:
+    if read is None:
+        return None
+
+    def shifted(
+        f: Function, batch: Value, row: Value, col: Value, lanes: int, mask: Value | None
+    ) -> Value:
+        shift = batch * length + first
+        if axis:
+            return read(f, f.i64(0), row, col + shift, lanes, mask)
+        return read(f, f.i64(0), row + shift, col, lanes, mask)
+
+    return shifted
 
 
-def _bytes_a(shape: GemmShape, plan: Plan) -> int:
-    each = {
-        "": 0,
-        "rows": shape.m * plan.leading,
-        "tiles": plan.tiles * shape.k * plan.rows,
-    }[plan.pack_a]
-    return _round(each * (shape.batch if shape.a[0] else 1) * size_of(shape.scalar))
+def _workspace(product: Product, machine: Machine) -> int:
+    shape = product.shape
+    parts = parts_of_k(shape, machine, product.read_a is not None, product.read_b is not None)
+    if parts == 1:
+        decided = plan(shape, machine, product.read_a is not None, product.read_b is not None)
+        return bytes_a(shape, decided) + bytes_b(shape, decided)
+    length, rest = divmod(shape.k, parts)
+    cut = product.part(0, length, parts, product.finish)
+    need = _workspace(cut, machine)
+    if rest:
+        need = max(need, _workspace(product.part(0, rest, 1, product.finish), machine))
+    return _sums_bytes(shape, machine, parts) + need
 
 
-def _bytes_b(shape: GemmShape, plan: Plan) -> int:
-    if plan.pack_b != "shared":
-        return 0
-    each = plan.panels * shape.k * plan.width
-    return _round(each * (shape.batch if shape.b[0] else 1) * size_of(shape.scalar))
-
-
-def _divided(index: Value, by: int) -> tuple[Value, Value]:
-    """Quotient and remainder of an index that is not negative."""
-    f = index.f
-    if by == 1:
-        return index, f.i64(0)
-    quotient = f.emit("i64", f"udiv i64 {index.text}, {by}")
-    return quotient, index - quotient * by
+def _sums_bytes(shape: GemmShape, machine: Machine, parts: int) -> int:
+    """Of the partial sums: one more than parts, for the rest of k."""
+    lanes = machine.lanes(shape.scalar)
+    columns = ceil_div(shape.n, lanes) * lanes
+    return round_up((parts + 1) * shape.m * columns * size_of(shape.scalar))
 
 
 def _emit(
-    module: Module,
-    name: str,
-    shape: GemmShape,
-    machine: Machine,
-    a: Pointer,
-    b: Pointer,
-    workspace: Pointer,
-    finish: Finish,
-    read_a: Read | None,
-    read_b: Read | None,
+    module: Module, name: str, product: Product, machine: Machine, workspace: Pointer
 ) -> list[Kernel]:
+    shape, read_a, read_b = product.shape, product.read_a, product.read_b
+    parts = parts_of_k(shape, machine, read_a is not None, read_b is not None)
+    if parts > 1:
+        return _emit_parts(module, name, product, machine, workspace, parts)
     decided = plan(shape, machine, read_a is not None, read_b is not None)
-    if decided.dot:
-        return [emit_dot(module, name, shape, machine, decided, a, b, finish)]
     if not shape.k:
-        return [_emit_zero(module, name, shape, decided, finish)]
+        return [emit_zero(module, name, shape, decided, product.finish)]
+    if decided.dot:
+        return [
+            emit_dot(module, name, shape, machine, decided, product.a, product.b, product.finish)
+        ]
     kernels = []
     if decided.pack_a or decided.pack_b == "shared":
         kernels.append(
-            _emit_pack(module, f"{name}.pack", shape, decided, a, b, workspace, read_a, read_b)
+            emit_pack(
+                module,
+                f"{name}.pack",
+                shape,
+                decided,
+                product.a,
+                product.b,
+                workspace,
+                read_a,
+                read_b,
+            )
         )
     kernels.append(
-        _emit_compute(module, name, shape, machine, decided, a, b, workspace, finish, read_b)
+        emit_compute(
+            module,
+            name,
+            shape,
+            machine,
+            decided,
+            product.a,
+            product.b,
+            workspace,
+            product.finish,
+            read_b,
+        )
     )
     return kernels
 
 
-def _emit_zero(module: Module, name: str, shape: GemmShape, plan: Plan, finish: Finish) -> Kernel:
-    f = kernel_function(module, name)
-    zero = f.constant(vector(plan.lanes, shape.scalar), 0)
-    whole = shape.n // plan.lanes * plan.lanes
-    with f.loop(f.params[1], f.params[2]) as tasks:
-        batch, row = _divided(tasks.index, shape.m)
-        with f.loop(0, whole, plan.lanes) as loop:
-            finish(f, batch, row, loop.index, zero, plan.lanes)
-        if whole < shape.n:
-            finish(f, batch, row, f.i64(whole), zero, shape.n - whole)
-    f.ret()
-    return Kernel(name, shape.batch * shape.m, 0, shape.bytes)
-
-
-def _emit_pack(
+def _emit_parts(
     module: Module,
     name: str,
-    shape: GemmShape,
-    plan: Plan,
-    a: Pointer,
-    b: Pointer,
-    workspace: Pointer,
-    read_a: Read | None,
-    read_b: Read | None,
-) -> Kernel:
-    f = kernel_function(module, name)
-    _, first, last, _ = f.params
-    scalar = shape.scalar
-    count, _ = chunks(shape.k, plan.lanes)
-    base = workspace(f)
-    tasks_a = tasks_b = elements = 0
-    if plan.pack_a:
-        batches = shape.batch if shape.a[0] else 1
-        tasks_a = batches * count * plan.tiles
-        elements += batches * shape.m * shape.k
-        source = read_a or plain(scalar, a(f), shape.a)
-        stride = shape.k * plan.rows if plan.pack_a == "tiles" else plan.rows * plan.leading
-        whole = shape.m * plan.leading if plan.pack_a == "rows" else plan.tiles * stride
-        with f.loop(first, minimum(last, tasks_a)) as tasks:
-            rest, tile = _divided(tasks.index, plan.tiles)
-            batch, chunk = _divided(rest, count)
-            to = base.offset(batch * whole + tile * stride, scalar)
-            pack_a(f, shape, plan, source, to, batch, tile, chunk)
-    if plan.pack_b == "shared":
-        batches = shape.batch if shape.b[0] else 1
-        tasks_b = batches * plan.panels * count
-        elements += batches * shape.k * shape.n
-        source = read_b or plain(scalar, b(f), shape.b)
-        panels = base.offset(_bytes_a(shape, plan))
-        start = f.intrinsic("smax", "i64", first - tasks_a, f.i64(0))
-        with f.loop(start, last - tasks_a) as tasks:
-            index, chunk = _divided(tasks.index, count)
-            batch, panel = _divided(index, plan.panels)
-            to = panels.offset(index * (shape.k * plan.width), scalar)
-            pack_b(f, shape, plan, source, to, batch, panel, chunk)
-    f.ret()
-    return Kernel(name, tasks_a + tasks_b, 0, 2 * elements * size_of(scalar))
-
-
-def _emit_compute(
-    module: Module,
-    name: str,
-    shape: GemmShape,
+    product: Product,
     machine: Machine,
-    plan: Plan,
-    a: Pointer,
-    b: Pointer,
     workspace: Pointer,
-    finish: Finish,
-    read_b: Read | None,
-) -> Kernel:
+    parts: int,
+) -> list[Kernel]:
+    shape = product.shape
+    scalar, lanes = shape.scalar, machine.lanes(shape.scalar)
+    columns = ceil_div(shape.n, lanes) * lanes
+    length, rest = divmod(shape.k, parts)
+    used = _sums_bytes(shape, machine, parts)
+    align = lanes * size_of(scalar)
+
+    def keep(first: int) -> Finish:
+        def finish(
+            f: Function, batch: Value, row: Value, col: Value, acc: Value, active: int
+        ) -> None:
+            index = ((batch + first) * shape.m + row) * columns + col
+            f.store(acc, workspace(f).offset(index, scalar), align)
+
+        return finish
+
+    def behind(f: Function) -> Value:
+        return workspace(f).offset(used)
+
+    cut = product.part(0, length, parts, keep(0))
+    kernels = _emit(module, f"{name}.parts", cut, machine, behind)
+    if rest:
+        remaining = product.part(parts * length, rest, 1, keep(parts))
+        kernels += _emit(module, f"{name}.rest", remaining, machine, behind)
+
     f = kernel_function(module, name)
-    _, first, last, scratch = f.params
-    scalar, k = shape.scalar, shape.k
-    # where and with which strides tiles find the operands
-    a_base = workspace(f) if plan.pack_a else a(f)
-    if plan.pack_a == "tiles":
-        row, step, tile_a = 1, plan.rows, k * plan.rows
-        batch_a = plan.tiles * tile_a
-    elif plan.pack_a == "rows":
-        row, step, tile_a = plan.leading, 1, plan.rows * plan.leading
-        batch_a = shape.m * plan.leading
-    else:
-        (batch_a, row, step), tile_a = shape.a, plan.rows * shape.a[1]
-    if plan.pack_b:
-        line, panel_b = plan.width, k * plan.width
-        batch_b = plan.panels * panel_b
-    else:
-        (batch_b, line, _), panel_b = shape.b, plan.width
-    source = read_b
-    if plan.pack_b == "shared":
-        b_base = workspace(f).offset(_bytes_a(shape, plan))
-    elif plan.pack_b == "local":
-        source = read_b or plain(scalar, b(f), shape.b)
-        b_base, scratch = scratch, scratch.offset(plan.panels * panel_b, scalar)
-    else:
-        b_base = b(f)
-    if not shape.a[0]:
-        batch_a = 0
-    if not shape.b[0] or plan.pack_b == "local":
-        batch_b = 0
+    sums = workspace(f)
+    type = vector(lanes, scalar)
+    active = shape.n - (columns - lanes)
 
-    def tile(rows: int, columns: int) -> Tile:
-        vectors = plan.vectors if plan.pack_b else ceil_div(columns, plan.lanes)
-        active = plan.width if plan.pack_b else columns
-        return Tile(
-            scalar, plan.lanes, rows, vectors, active, row, step, line, plan.width, machine.fma
-        )
+    def add(row: Value, col: Value, active: int) -> None:
+        line = sums.offset(row * columns + col, scalar)
+        total = f.load(type, line, align)
+        for part in range(1, parts + bool(rest)):
+            total = total + f.load(type, line.offset(part * shape.m * columns, scalar), align)
+        product.finish(f, f.i64(0), row, col, total, active)
 
-    def block(
-        batch: Value, i: Value, rows: int, p: Value, columns: int, pa: Value, pb: Value
-    ) -> None:
-        """A tile on registers, the epilogue unrolled."""
-        shape_ = tile(rows, columns)
-        sums = tile_sums(f, shape_, pa, pb, k)
-        for r in range(rows):
-            for v in range(ceil_div(columns, plan.lanes)):
-                finish(
-                    f,
-                    batch,
-                    i * plan.rows + r,
-                    p * plan.width + v * plan.lanes,
-                    sums[r * shape_.vectors + v],
-                    min(plan.lanes, columns - v * plan.lanes),
-                )
-
-    last_rows = shape.m - (plan.tiles - 1) * plan.rows
-    last_columns = shape.n - (plan.panels - 1) * plan.width
-    blocks_m = ceil_div(plan.tiles, plan.block_tiles)
-    blocks_n = ceil_div(plan.panels, plan.block_panels)
-    blocks_k = ceil_div(k, plan.block_k)
-    area = plan.rows * plan.width
-    buffer = scratch if blocks_k > 1 else f.alloca(scalar, area)
-    partial = last_columns % plan.lanes
-
-    def variants(i: Value, p: Value, do: Callable[[int, int], None]) -> None:
-        """One of up to four pieces of code: inner or last tile, inner or last panel."""
-
-        def of_columns(rows: int) -> None:
-            _either(p, plan.panels, plan.width, last_columns, lambda columns: do(rows, columns))
-
-        _either(i, plan.tiles, plan.rows, last_rows, of_columns)
-
-    with f.loop(first, last) as tasks:
-        rest, bm = _divided(tasks.index, blocks_m)
-        batch, bn = _divided(rest, blocks_n)
-        a_batch = a_base.offset(batch * batch_a, scalar) if batch_a else a_base
-        b_batch = b_base.offset(batch * batch_b, scalar) if batch_b else b_base
-        if plan.pack_b == "local":
-            assert source is not None
-            with f.loop(0, plan.panels) as packing:
-                to = b_base.offset(packing.index * panel_b, scalar)
-                pack_b(f, shape, plan, source, to, batch, packing.index, None)
-        i0, p0 = bm * plan.block_tiles, bn * plan.block_panels
-        i1 = minimum(i0 + plan.block_tiles, plan.tiles)
-        p1 = minimum(p0 + plan.block_panels, plan.panels)
-
-        def inner(k0: Value | None) -> None:
-            with f.loop(p0, p1) as panels, f.loop(i0, i1) as tiles:
-                p, i = panels.index, tiles.index
-                pb = b_batch.offset(p * panel_b, scalar)
-                pa = a_batch.offset(i * tile_a, scalar)
-                if plan.direct:
-                    variants(i, p, lambda rows, columns: block(batch, i, rows, p, columns, pa, pb))
-                    return
-                place = buffer
-                count = f.i64(k)
-                begins, ends = f.constant("i1", 1), None
-                if k0 is not None:
-                    pb, pa = pb.offset(k0 * line, scalar), pa.offset(k0 * step, scalar)
-                    count = minimum(k - k0, plan.block_k)
-                    begins = k0.eq(0)
-                    ends = (k0 + plan.block_k).ge(k)
-                    order = (p - p0) * plan.block_tiles + (i - i0)
-                    place = buffer.offset(order * area, scalar)
-
-                def call(rows: int, columns: int) -> None:
-                    function = tile_function(module, tile(rows, columns), blocks_k > 1)
-                    f.call(function, "void", pa, pb, count, place, begins)
-
-                variants(i, p, call)
-
-                def finished() -> None:
-                    ending = p.eq(plan.panels - 1)
-                    full = ending.select(f.i64(last_columns // plan.lanes), plan.vectors)
-                    finish_buffer(
-                        f,
-                        tile(plan.rows, plan.width),
-                        finish,
-                        place,
-                        batch,
-                        i * plan.rows,
-                        i.eq(plan.tiles - 1).select(f.i64(last_rows), plan.rows),
-                        p * plan.width,
-                        full,
-                        partial,
-                        ending if partial else None,
-                    )
-
-                if ends is None:
-                    finished()
-                else:
-                    with f.when(ends):
-                        finished()
-
-        if blocks_k > 1:
-            with f.loop(0, k, plan.block_k) as loop:
-                inner(loop.index)
+    with f.loop(f.params[1], f.params[2]) as tasks:
+        row, place = divided(tasks.index, columns // lanes)
+        col = place * lanes
+        if active == lanes:
+            add(row, col, lanes)
         else:
-            inner(None)
+            ends = place.eq(columns // lanes - 1)
+            with f.when(~ends):
+                add(row, col, lanes)
+            with f.when(ends):
+                add(row, col, active)
     f.ret()
-    need = 0
-    if plan.pack_b == "local":
-        need += plan.panels * panel_b
-    if blocks_k > 1:
-        need += plan.block_tiles * plan.block_panels * area
-    return Kernel(
-        name,
-        shape.batch * blocks_m * blocks_n,
-        shape.flops,
-        shape.bytes,
-        need * size_of(scalar),
-    )
-
-
-def _either(index: Value, count: int, inner: int, last: int, do: Callable[[int], None]) -> None:
-    """``do(inner)``, or for the last index ``do(last)``; what never runs is not written."""
-    if count == 1 or inner == last:
-        do(last)
-        return
-    ends = index.eq(count - 1)
-    with index.f.when(~ends):
-        do(inner)
-    with index.f.when(ends):
-        do(last)
+    size = (parts + bool(rest) + 1) * shape.m * columns * size_of(scalar)
+    kernels.append(Kernel(name, shape.m * columns // lanes, 0, size))
+    return kernels

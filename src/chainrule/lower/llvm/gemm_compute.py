@@ -22,6 +22,7 @@ __all__ = [
     "bytes_a",
     "bytes_b",
     "divided",
+    "either",
     "emit_compute",
     "emit_pack",
     "emit_zero",
@@ -198,9 +199,9 @@ def emit_compute(
         """One of up to four pieces of code: inner or last tile, inner or last panel."""
 
         def of_columns(rows: int) -> None:
-            _either(p, plan.panels, plan.width, last_columns, lambda columns: do(rows, columns))
+            either(p, plan.panels, plan.width, last_columns, lambda columns: do(rows, columns))
 
-        _either(i, plan.tiles, plan.rows, last_rows, of_columns)
+        either(i, plan.tiles, plan.rows, last_rows, of_columns)
 
     with f.loop(first, last) as tasks:
         rest, bm = divided(tasks.index, blocks_m)
@@ -276,14 +277,14 @@ def emit_compute(
         need += plan.block_tiles * plan.block_panels * area
     return Kernel(
         name,
-        shape.batch * blocks_m * blocks_n,
+        plan.tasks(shape),
         shape.flops,
         shape.bytes,
         need * size_of(scalar),
     )
 
 
-def _either(index: Value, count: int, inner: int, last: int, do: Callable[[int], None]) -> None:
+def either(index: Value, count: int, inner: int, last: int, do: Callable[[int], None]) -> None:
     """``do(inner)``, or for the last index ``do(last)``; what never runs is not written."""
     if count == 1 or inner == last:
         do(last)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from chainrule.lower.llvm.gemm_compute import divided, either
 from chainrule.lower.llvm.gemm_pack import minimum
 from chainrule.lower.llvm.gemm_plan import GemmShape, Plan, ceil_div
 from chainrule.lower.llvm.gemm_tile import Finish, multiply_add
@@ -11,9 +12,7 @@ from chainrule.lower.llvm.ir import Function, Module, Value, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["emit_dot", "lane_sums"]
-
-TASK_BYTES = 1 << 17  # of B; about ten microseconds at the bandwidth of memory
+__all__ = ["emit_dot"]
 
 
 def lane_sums(vectors: Sequence[Value]) -> Value:
@@ -35,6 +34,52 @@ def lane_sums(vectors: Sequence[Value]) -> Value:
     return found[0]
 
 
+def dot_function(
+    module: Module, scalar: str, lanes: int, columns: int, stride: int, k: int, fma: bool
+) -> str:
+    """The function ``(a, b)``: a vector of the dot products of a row with ``columns`` columns that
+    are ``stride`` apart."""
+    name = f"gemm.dot.{scalar}{lanes}.{columns}.{stride}.{k}"
+    type = vector(lanes, scalar)
+    sets = 2 if columns < 8 and k >= 2 * lanes else 1
+
+    def build() -> None:
+        f = module.function(name, [("a", "ptr"), ("b", "ptr")], type, attributes="noinline")
+        a, b = f.params
+
+        def step(sums: list[Value], at: Value | int, mask: Value | None) -> list[Value]:
+            def load(pointer: Value) -> Value:
+                return f.load(type, pointer) if mask is None else f.masked_load(type, pointer, mask)
+
+            x, first = load(a.offset(at, scalar)), b.offset(at, scalar)
+            return [
+                multiply_add(f, fma, x, load(first.offset(i * stride, scalar)), old)
+                for i, old in enumerate(sums)
+            ]
+
+        sums = [f.constant(type, 0)] * (columns * sets)
+        turn = lanes * sets
+        even = k // turn * turn
+        if even:
+            with f.loop(0, even, turn, carried=sums) as loop:
+                found = []
+                for part in range(sets):
+                    old = loop.values[part * columns : (part + 1) * columns]
+                    found += step(old, loop.index + part * lanes, None)
+                loop.carry(*found)
+            sums = loop.results
+        if sets == 2:
+            sums = [x + y for x, y in zip(sums[:columns], sums[columns:], strict=True)]
+        if even + lanes <= k:
+            sums = step(sums, even, None)
+            even += lanes
+        if even < k:
+            sums = step(sums, even, f.mask(lanes, k - even))
+        f.ret(lane_sums(sums + [f.constant(type, 0)] * (lanes - columns)))
+
+    return module.library(name, build)
+
+
 def emit_dot(
     module: Module,
     name: str,
@@ -48,75 +93,27 @@ def emit_dot(
     """The kernel; a task is a group of columns of one batch."""
     f = kernel_function(module, name)
     _, first, last, _ = f.params
-    scalar, lanes, k = shape.scalar, plan.lanes, shape.k
+    scalar, lanes = shape.scalar, plan.lanes
     type = vector(lanes, scalar)
-    column = shape.b[2]
     a_base, b_base = a(f), b(f)
-    vectors = ceil_div(shape.n, lanes)
-    size = machine.vector_bytes // lanes
-    group = min(vectors, max(1, TASK_BYTES // (lanes * k * size)))
-    groups = ceil_div(vectors, group)
-    sets = 2 if lanes < 8 and k >= 2 * lanes else 1
-
-    def dots(pa: Value, pb: Value, columns: int) -> Value:
-        """One row times ``columns`` columns."""
-        sums = [f.constant(type, 0)] * (columns * sets)
-        turn = lanes * sets
-        even = k // turn * turn
-
-        def step(sums: list[Value], at: Value | int, mask: Value | None) -> list[Value]:
-            qa, qb = pa.offset(at, scalar), pb.offset(at, scalar)
-
-            def load(pointer: Value) -> Value:
-                return f.load(type, pointer) if mask is None else f.masked_load(type, pointer, mask)
-
-            x = load(qa)
-            return [
-                multiply_add(f, machine.fma, x, load(qb.offset(i * column, scalar)), old)
-                for i, old in enumerate(sums)
-            ]
-
-        if even:
-            with f.loop(0, even, turn, carried=sums) as loop:
-                sums = list(loop.values)
-                for part in range(sets):
-                    place = slice(part * columns, (part + 1) * columns)
-                    sums[place] = step(sums[place], loop.index + part * lanes, None)
-                loop.carry(*sums)
-            sums = loop.results
-        if even + lanes <= k:
-            sums[:columns] = step(sums[:columns], even, None)
-            even += lanes
-        if even < k:
-            sums[:columns] = step(sums[:columns], even, f.mask(lanes, k - even))
-        if sets == 2:
-            sums = [x + y for x, y in zip(sums[:columns], sums[columns:], strict=True)]
-        return lane_sums(sums + [f.constant(type, 0)] * (lanes - columns))
-
-    rest = shape.n - (vectors - 1) * lanes
+    rest = shape.n - (plan.panels - 1) * lanes
     with f.loop(first, last) as tasks:
-        if groups == 1:
-            batch, start = tasks.index, f.i64(0)
-        else:
-            batch = f.emit("i64", f"udiv i64 {tasks.index.text}, {groups}")
-            start = (tasks.index - batch * groups) * group
+        batch, group = divided(tasks.index, ceil_div(plan.panels, plan.block_panels))
+        start = group * plan.block_panels
         a_batch = a_base.offset(batch * shape.a[0], scalar)
         b_batch = b_base.offset(batch * shape.b[0], scalar)
-        with f.loop(start, minimum(start + group, vectors)) as loop, f.loop(0, shape.m) as rows:
+        stop = minimum(start + plan.block_panels, plan.panels)
+        with f.loop(start, stop) as loop, f.loop(0, shape.m) as rows:
             col = loop.index * lanes
             pa = a_batch.offset(rows.index * shape.a[1], scalar)
-            pb = b_batch.offset(col * column, scalar)
+            pb = b_batch.offset(col * shape.b[2], scalar)
 
             def do(columns: int) -> None:
-                finish(f, batch, rows.index, col, dots(pa, pb, columns), columns)
+                function = dot_function(
+                    module, scalar, lanes, columns, shape.b[2], shape.k, machine.fma
+                )
+                finish(f, batch, rows.index, col, f.call(function, type, pa, pb), columns)
 
-            if rest == lanes or vectors == 1:
-                do(rest)
-            else:
-                ends = loop.index.eq(vectors - 1)
-                with f.when(~ends):
-                    do(lanes)
-                with f.when(ends):
-                    do(rest)
+            either(loop.index, plan.panels, lanes, rest, do)
     f.ret()
-    return Kernel(name, shape.batch * groups, shape.flops, shape.bytes)
+    return Kernel(name, plan.tasks(shape), shape.flops, shape.bytes)

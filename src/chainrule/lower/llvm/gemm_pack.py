@@ -61,7 +61,7 @@ def transpose_groups(vectors: Sequence[Value]) -> list[Value]:
     count, total = len(vectors), lanes(vectors[0].type)
 
     def interleave(x: Value, y: Value, unit: int, half: int) -> Value:
-        order = []
+        order: list[int] = []
         for group in range(0, total, count):
             for place in range(group + half * count // 2, group + (half + 1) * count // 2, unit):
                 order += range(place, place + unit)

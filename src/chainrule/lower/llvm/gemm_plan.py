@@ -11,12 +11,16 @@ from functools import cache
 
 from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["GemmShape", "Plan", "plan", "size_of"]
+__all__ = ["GemmShape", "Plan", "ceil_div", "parts_of_k", "plan", "size_of"]
 
 ALIGN = 64
 DIRECT_FINISH = 64  # up to this k the epilogue works on registers, beyond on a buffer
 TASK_FLOPS = 1 << 20  # a task is not cut below this: about six microseconds
 TASKS = 16  # enough to share evenly among two to eight threads
+TASK_BYTES = 1 << 17  # of B, in a task that reads it once
+STREAM_BYTES = 16384  # of each row of B in such a task,
+STREAM_ROWS = 8  # and how many rows are read side by side
+PART_LENGTH = 256  # of k, at least, where k is cut for the sake of more tasks
 CHUNK = 256  # rows of k that one packing task handles
 DOT_ROWS = 4  # up to this many rows a transposed B is read in place, by dot products
 
@@ -71,7 +75,8 @@ class Plan:
         block_k: k of one cache block.
         block_tiles, block_panels: row tiles and panels of one task.
         direct: whether the epilogue is unrolled over the registers of the tile.
-        dot: whether lanes run along k (few rows, transposed B).
+        dot: whether lanes run along k (few rows, transposed B); a panel is then one vector.
+        tiles, panels: how many there are in C.
     """
 
     lanes: int
@@ -94,6 +99,11 @@ class Plan:
     def width(self) -> int:
         """Columns of a panel."""
         return self.vectors * self.lanes
+
+    def tasks(self, shape: GemmShape) -> int:
+        """Of the kernel that computes."""
+        blocks = ceil_div(self.tiles, self.block_tiles) * ceil_div(self.panels, self.block_panels)
+        return shape.batch * blocks
 
 
 def size_of(scalar: str) -> int:
@@ -141,28 +151,35 @@ def _choose_tile(m: int, n: int, lanes: int, machine: Machine, power: bool) -> t
 @cache
 def plan(shape: GemmShape, machine: Machine, read_a: bool, read_b: bool) -> Plan:
     """Decide; ``read_a`` and ``read_b`` say whether the operands come through callbacks."""
-    size = size_of(shape.scalar)
-    lanes = machine.lanes(shape.scalar)
+    size, lanes = size_of(shape.scalar), machine.lanes(shape.scalar)
     m, n, k = shape.m, shape.n, shape.k
     axis_a = "k" if shape.a[2] == 1 else "m" if shape.a[1] == 1 else ""
     axis_b = "n" if shape.b[2] == 1 else "k" if shape.b[1] == 1 else ""
-    dot = m <= DOT_ROWS and axis_b == "k" and axis_a == "k" and k > 0 and not (read_a or read_b)
-    pack_a = _pack_a(shape, machine, axis_a, read_a)
-    rows, vectors = _choose_tile(m, n, lanes, machine, pack_a == "tiles")
-    tiles, panels = ceil_div(m, rows), ceil_div(n, vectors * lanes)
-    width = vectors * lanes
-    block_tiles, block_panels = _blocks(shape, rows, width)
-    single = block_tiles >= tiles and block_panels >= panels
-    pack_b = ""
-    if read_b or _pays_b(shape, machine, axis_b):
-        packed = k * panels * width * size
-        pack_b = "local" if single and shape.b[0] and packed <= machine.l2 // 4 else "shared"
-        if shape.batch == 1 and single:
-            pack_b = "local" if packed <= machine.l2 // 4 else "shared"
-    block_k = _block_k(shape, machine, block_tiles * rows, block_panels * width)
     leading = ceil_div(k, lanes) * lanes
     if leading * size % 1024 == 0:  # rows of a tile would fall on the same sets of the cache
         leading += lanes
+    if m <= DOT_ROWS and axis_a == axis_b == "k" and not (read_a or read_b):
+        panels = ceil_div(n, lanes)
+        group = min(panels, max(1, TASK_BYTES // (lanes * max(k, 1) * size)))
+        return Plan(lanes, 1, 1, "", "", "k", "k", leading, k, 1, group, False, True, 1, panels)
+    pack_a = _pack_a(shape, machine, axis_a, read_a)
+    packs_b = read_b or _pays_b(shape, machine, axis_b)
+    rows, vectors = _choose_tile(m, n, lanes, machine, pack_a == "tiles")
+    width = vectors * lanes
+    tiles, panels = ceil_div(m, rows), ceil_div(n, width)
+    if m <= DOT_ROWS and panels > 1 and not packs_b:
+        # long rows of B, a few at once, are read faster than long narrow panels
+        block_tiles, block_panels = tiles, min(panels, ceil_div(STREAM_BYTES, width * size))
+        block_k = min(k, STREAM_ROWS)
+    else:
+        block_tiles, block_panels = _blocks(shape, rows, width)
+        block_k = _block_k(shape, machine, block_tiles * rows, block_panels * width)
+    pack_b = ""
+    if packs_b:
+        alone = block_tiles >= tiles and block_panels >= panels and (shape.b[0] or shape.batch == 1)
+        small = k * panels * width * size <= machine.l2 // 4
+        pack_b = "local" if alone and small else "shared"
+    direct = k <= DIRECT_FINISH and block_k >= k
     return Plan(
         lanes,
         rows,
@@ -175,11 +192,24 @@ def plan(shape: GemmShape, machine: Machine, read_a: bool, read_b: bool) -> Plan
         block_k,
         block_tiles,
         block_panels,
-        k <= DIRECT_FINISH and block_k >= k,
-        dot,
+        direct,
+        False,
         tiles,
         panels,
     )
+
+
+def parts_of_k(shape: GemmShape, machine: Machine, read_a: bool, read_b: bool) -> int:
+    """Into how many parts k is cut because there would be too few tasks: 1 is not at all."""
+    if shape.batch > 1 or shape.k < 2 * PART_LENGTH:
+        return 1
+    tasks = plan(shape, machine, read_a, read_b).tasks(shape)
+    if tasks >= TASKS // 2 or max(shape.flops, 8 * shape.bytes) < 4 * TASK_FLOPS:
+        return 1
+    parts = min(ceil_div(TASKS // 2, tasks), shape.k // PART_LENGTH)
+    # writing and reading the sums must stay cheap beside reading the operands
+    worth = 8 * parts * shape.m * shape.n <= (shape.m + shape.n) * shape.k
+    return parts if worth else 1
 
 
 def _pack_a(shape: GemmShape, machine: Machine, axis: str, read: bool) -> str:

@@ -488,9 +488,11 @@ class Function:
 
     # -- structure ---------------------------------------------------------------------------------
 
-    def _new_label(self, stem: str) -> str:
+    def new_label(self, stem: str) -> str:
         self._count += 1
         return f"{stem}{self._count}"
+
+    _new_label = new_label
 
     def start_block(self, label: str) -> None:
         self.region.parts.append(f"{label}:")
@@ -501,6 +503,25 @@ class Function:
 
     def branch_if(self, condition: Value, yes: str, no: str) -> None:
         self.line(f"br i1 {condition.text}, label %{yes}, label %{no}")
+
+    def guard(self, condition: Value, otherwise: str) -> None:
+        """Go on where the scalar i1 holds, else to the block ``otherwise``."""
+        label = self.new_label("ok")
+        self.branch_if(condition, label, otherwise)
+        self.start_block(label)
+
+    def switch(self, number: Value, cases: dict[int, Callable[[], None]]) -> None:
+        """Run the case of an i64, which is one of those given."""
+        labels = {case: self.new_label("case") for case in cases}
+        done = self.new_label("done")
+        arms = " ".join(f"i64 {int(case)}, label %{label}" for case, label in labels.items())
+        last = list(labels.values())[-1]
+        self.line(f"switch i64 {number.text}, label %{last} [ {arms} ]")
+        for case, write in cases.items():
+            self.start_block(labels[case])
+            write()
+            self.branch(done)
+        self.start_block(done)
 
     @contextmanager
     def loop(
@@ -526,7 +547,7 @@ class Function:
         runs = isinstance(start, int) and isinstance(stop, int) and start < stop
         preheader = Region()
         self.region.parts.append(preheader)
-        head, done = self._new_label("loop"), self._new_label("done")
+        head, done = self.new_label("loop"), self.new_label("done")
         before = self.label
         if runs:
             self.branch(head)
@@ -534,7 +555,7 @@ class Function:
             self.branch_if(first.lt(last), head, done)
         self.start_block(head)
         place, region = len(self.region.parts), self.region
-        names = [f"%{self._new_label('c')}" for _ in range(len(carried) + 1)]
+        names = [f"%{self.new_label('c')}" for _ in range(len(carried) + 1)]
         region.parts.extend([""] * len(names))  # the phis, once the end of the body is known
         index = Value(self, "i64", names[0])
         loop = Loop(
@@ -568,7 +589,7 @@ class Function:
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:
         """The block runs where the scalar i1 holds."""
-        yes, done = self._new_label("yes"), self._new_label("done")
+        yes, done = self.new_label("yes"), self.new_label("done")
         self.branch_if(condition, yes, done)
         self.start_block(yes)
         yield
@@ -579,7 +600,7 @@ class Function:
         self, condition: Value, yes: Callable[[], Value], no: Callable[[], Value]
     ) -> Value:
         """The value of one of two pieces of code, of which only one runs."""
-        labels = [self._new_label(stem) for stem in ("yes", "no", "done")]
+        labels = [self.new_label(stem) for stem in ("yes", "no", "done")]
         self.branch_if(condition, labels[0], labels[1])
         ends = []
         for label, make in zip(labels, (yes, no), strict=False):

@@ -20,12 +20,12 @@ from chainrule.lower.llvm.pool_code import (
     ALIGNMENT,
     ALIVE,
     MAX_THREADS,
-    POLICY_BYTES,
     STATE_BYTES,
     TEAM,
     runtime,
     write_barrier,
 )
+from chainrule.lower.llvm.pool_policy import POLICY_BYTES
 
 __all__ = ["MAX_THREADS", "POLICY_BYTES", "Pool", "emit_barrier", "pool"]
 

@@ -18,12 +18,12 @@ from contextlib import contextmanager
 
 from chainrule.lower.llvm.ir import Function, Module, Value
 from chainrule.lower.llvm.machine import Machine
+from chainrule.lower.llvm.pool_policy import write_launch_adaptive
 
 __all__ = [
     "ALIGNMENT",
     "ALIVE",
     "MAX_THREADS",
-    "POLICY_BYTES",
     "STATE_BYTES",
     "TEAM",
     "runtime",
@@ -51,25 +51,12 @@ _SLEEPING = 40  # written by the worker
 _OF_TEAM, _OF_TID = 64, 72  # never change
 _MUTEX, _CONDITION = 128, 192  # on which it sleeps
 
-POLICY_BYTES = 64
-# A policy: i64 each.
-_MODE = 0
-_RUNS = 8  # launches in this mode
-_ONE, _SEVERAL = 16, 24  # nanoseconds of a launch with one thread, with several
-_RETRY = 32  # the time of the next trial
-_RETREAT = 40  # nanoseconds to the trial after the next failure, halved
-_STARTING, _TRIAL, _WITH_SEVERAL, _WITH_ONE = range(4)  # modes
-
 # In nanoseconds. A barrier is near, as all threads have the same amount to do. A worker without
 # work spins for about as long as waking it would take.
 _SPIN_IN_BARRIER = 50_000
 _YIELD_IN_BARRIER = 1_000_000
 _NAP = 50_000
 _SPIN_WITHOUT_WORK = 200_000
-_SHORTEST_RETREAT = 10_000_000
-_LONGEST_RETREAT = 1_000_000_000
-
-_REFRESH = 256  # launches with several threads, of which the last is run by one to compare
 
 
 def write_barrier(module: Module) -> None:
@@ -115,9 +102,7 @@ def runtime(machine: Machine) -> str:
     _write_worker(module)
     _write_grow(module)
     _write_launch(module)
-    _write_learn_one(module)
-    _write_learn_several(module)
-    _write_launch_adaptive(module)
+    write_launch_adaptive(module)
     return str(module)
 
 
@@ -330,91 +315,3 @@ def _write_launch(module: Module) -> None:
     f.start_block("alone")
     f.call_pointer(program, "void", table, f.i64(0), f.i64(1), f.constant("ptr", 0))
     f.ret(f.i64(1))
-
-
-# -- one thread or several -------------------------------------------------------------------------
-
-
-def _write_learn_one(module: Module) -> None:
-    """``void learn_one(ptr policy, i64 spent)`` after a launch with one thread."""
-    f = module.function("learn_one", [("policy", "ptr"), ("spent", "i64")], attributes="noinline")
-    policy, spent = f.params
-    mode, runs, one, retreat = (policy.offset(place) for place in (_MODE, _RUNS, _ONE, _RETREAT))
-    now_in, count = f.load("i64", mode), f.load("i64", runs) + 1
-    known = f.load("i64", one)
-    starting = now_in.eq(_STARTING)
-    # a mean of the last few, in which an interrupted one counts no more than double; the very
-    # first is not kept, as it meets cold caches
-    bounded = spent.lt(known * 2).select(spent, known * 2)
-    f.store(starting.select(spent, known + (bounded - known).ashr(2)), one)
-    f.store(count, runs)
-    with f.when(starting & count.eq(2)):
-        _set(f, mode, _TRIAL)
-        _set(f, runs, 0)
-    with f.when(now_in.eq(_WITH_SEVERAL)):  # they have been right for long
-        f.store(f.load("i64", retreat).ashr(1), retreat)
-    f.ret()
-
-
-def _write_learn_several(module: Module) -> None:
-    """``void learn_several(ptr policy, i64 spent, i64 now)`` after a launch with several threads.
-
-    In a trial, the first launch wakes the workers; the mean of three more decides. Afterwards a
-    mean of about the last sixteen is kept; interruptions count in full, since they are what a busy
-    machine does. After a failure the next trial comes after some time, twice as long each time, so
-    that trials on a busy machine cost little.
-    """
-    f = module.function(
-        "learn_several",
-        [("policy", "ptr"), ("spent", "i64"), ("now", "i64")],
-        attributes="noinline",
-    )
-    policy, spent, now = f.params
-    mode, runs, retreat = (policy.offset(place) for place in (_MODE, _RUNS, _RETREAT))
-    count = f.load("i64", runs) + 1
-    f.store(count, runs)
-    one = f.load("i64", policy.offset(_ONE))
-    known = f.load("i64", policy.offset(_SEVERAL))
-    trial = f.load("i64", mode).eq(_TRIAL)
-    total = count.eq(1).select(f.i64(0), known + spent)
-    mean = known + (spent - known).ashr(4)
-    f.store(trial.select(total, mean), policy.offset(_SEVERAL))
-    with f.when(trial & count.eq(4)):
-        _set(f, mode, _WITH_SEVERAL)
-        _set(f, runs, 0)
-        f.store(f.emit("i64", f"sdiv i64 {total.text}, 3"), policy.offset(_SEVERAL))
-    with f.when(trial.select(total.ge(one * 3), mean.gt(one))):
-        _set(f, mode, _WITH_ONE)
-        pause = f.load("i64", retreat) * 2
-        pause = pause.gt(_SHORTEST_RETREAT).select(pause, _SHORTEST_RETREAT)
-        pause = pause.lt(_LONGEST_RETREAT).select(pause, _LONGEST_RETREAT)
-        f.store(pause, retreat)
-        f.store(now + pause, policy.offset(_RETRY))
-    f.ret()
-
-
-def _write_launch_adaptive(module: Module) -> None:
-    f = module.function(
-        "launch_adaptive",
-        [(name, "ptr") for name in ("state", "program", "table")]
-        + [("threads", "i64"), ("policy", "ptr")],
-        internal=False,
-    )
-    state, program, table, threads, policy = f.params
-    mode, runs = policy.offset(_MODE), policy.offset(_RUNS)
-    begun = f.call("now", "i64")
-    due = begun.ge(f.load("i64", policy.offset(_RETRY)))
-    with f.when(f.load("i64", mode).eq(_WITH_ONE) & due):
-        _set(f, mode, _TRIAL)
-        _set(f, runs, 0)
-    now_in = f.load("i64", mode)
-    refresh = (f.load("i64", runs) & (_REFRESH - 1)).eq(_REFRESH - 1)
-    several = now_in.eq(_TRIAL) | (now_in.eq(_WITH_SEVERAL) & ~refresh)
-    wanted = several.select(threads, 1)
-    ran = f.call("launch", "i64", state, program, table, wanted)
-    now = f.call("now", "i64")
-    with f.when(~several):
-        f.call("learn_one", "void", policy, now - begun)
-    with f.when(ran.gt(1)):
-        f.call("learn_several", "void", policy, now - begun, now)
-    f.ret()

@@ -8,7 +8,7 @@ change what a task computes, so results do not depend on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,6 @@ from chainrule.core.graph import Graph
 from chainrule.core.node import Node
 from chainrule.lower.llvm import calls
 from chainrule.lower.llvm.frame import Frame, Step, nbytes
-from chainrule.lower.llvm.group import Group
 from chainrule.lower.llvm.index import Dynamic
 from chainrule.lower.llvm.ir import Function, Module, Value
 from chainrule.lower.llvm.kernel import Buffer, Kernel
@@ -26,6 +25,7 @@ from chainrule.lower.llvm.memory import rounded
 from chainrule.lower.llvm.operands import emit_contraction, emit_convolution
 from chainrule.lower.llvm.pool import emit_barrier
 from chainrule.lower.llvm.special import SPECIAL
+from chainrule.lower.target import NotDefined
 from chainrule.lower.llvm.table import ARENA, REFERENCE, STATUS, Slots
 
 __all__ = ["Fallback", "Program", "write_program"]
@@ -33,9 +33,8 @@ __all__ = ["Fallback", "Program", "write_program"]
 FAILED = 1
 """The status word where the reference raised an error; look-ups have higher numbers."""
 
-PER_THREAD = 4
-"""Steps are shared out among threads if the program takes more than this many microseconds a
-thread: below that the meeting costs more than it gives."""
+PER_THREAD = 20
+"""Microseconds of work that a further thread has to be worth."""
 
 SPEED, BANDWIDTH = 60e3, 20e3
 """Flops and bytes a microsecond that a thread may reach: only to tell short programs from long."""
@@ -48,6 +47,7 @@ class Fallback:
     node: Node
     sources: tuple[tuple[Buffer, Node], ...]
     results: tuple[tuple[Buffer, Node], ...]
+    reason: str
 
 
 @dataclass
@@ -65,6 +65,7 @@ class Program:
         threads: how many threads it is worth.
         frame: the plan, for reports.
         kernels: what was written for each step.
+        notes: what else a report should say, such as what was traded for memory.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Program:
     microseconds: float
     frame: Frame
     kernels: dict[Step, list[Kernel]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 class _Writer:
@@ -131,12 +133,13 @@ class _Writer:
             offset = frame.operand(first, source).offset * source.dtype.itemsize
             sources.append((Buffer(place.slot, place.offset + offset), source))
         results = []
-        for node in frame._results(first):
+        for node in frame.results(first):
             place = frame.place(node)
             assert place is not None
             results.append((place, node))
         step.extra = len(self.fallbacks)
-        self.fallbacks.append(Fallback(first, tuple(sources), tuple(results)))
+        reason = special.reason if isinstance(special, NotDefined) else "no native code"
+        self.fallbacks.append(Fallback(first, tuple(sources), tuple(results), reason))
         return []
 
     # -- the main function -------------------------------------------------------------------------
@@ -153,10 +156,10 @@ class _Writer:
         yes, no, done = "alone", "together", "finished"
         f.branch_if(alone, yes, no)
         f.start_block(yes)
-        Sequence_(self, f, shared=False, scratch=scratch).frame(self.frame)
+        StepWriter(self, f, shared=False, scratch=scratch).frame(self.frame)
         f.branch(done)
         f.start_block(no)
-        Sequence_(self, f, shared=True, scratch=scratch).frame(self.frame)
+        StepWriter(self, f, shared=True, scratch=scratch).frame(self.frame)
         f.branch(done)
         f.start_block(done)
         f.ret()
@@ -172,7 +175,7 @@ class _Writer:
         f.params[0] = own
 
 
-class Sequence_:
+class StepWriter:
     """Writes the steps of a frame one after the other, with barriers where they are needed."""
 
     def __init__(self, writer: _Writer, f: Function, shared: bool, scratch: int) -> None:
@@ -264,7 +267,7 @@ class Sequence_:
         else:
             call()
         status = f.load("i64", Buffer(STATUS).pointer(f))
-        stop, go = f._new_label("failed"), f._new_label("going")
+        stop, go = f.new_label("failed"), f.new_label("going")
         f.branch_if(status.ne(0), stop, go)
         f.start_block(stop)
         f.ret()
@@ -306,6 +309,7 @@ def write_program(
     threads: int = 1,
     accuracy: str = "default",
     in_place: Sequence[int | None] = (),
+    memory: int | None = None,
 ) -> Program:
     """The program of a graph.
 
@@ -315,6 +319,7 @@ def write_program(
         threads: the most threads that may run it.
         accuracy: of functions: "default" or "fast".
         in_place: for each output the input whose memory it takes over, or None.
+        memory: bytes that the arena may have.
     """
     slots = Slots()
     inputs = [slots.new() for _ in graph.inputs]
@@ -333,7 +338,7 @@ def write_program(
     assert needed <= scratch, f"a kernel needs {needed} bytes of scratch memory"
     micros = sum(max(k.flops / SPEED, k.bytes / BANDWIDTH) for k in kernels)
     writer.write_main(scratch)
-    worth = max(1, min(threads, int(micros / 20)))
+    worth = max(1, min(threads, int(micros / PER_THREAD)))
     return Program(
         str(writer.module),
         slots.count,
@@ -351,4 +356,3 @@ def write_program(
 
 
 SCRATCH = 1 << 20
-_ = (Callable, Group, Any)

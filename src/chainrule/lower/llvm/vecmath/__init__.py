@@ -13,7 +13,16 @@ from typing import Literal
 
 from chainrule.lower.llvm.ir import Function, Value, element, lanes
 from chainrule.lower.llvm.machine import Machine
-from chainrule.lower.llvm.vecmath import exponential, hyperbolic, inverse, trigonometric
+from chainrule.lower.llvm.vecmath import (
+    error,
+    exponential,
+    gamma,
+    hyperbolic,
+    inverse,
+    power,
+    rounding,
+    trigonometric,
+)
 from chainrule.lower.llvm.vecmath.common import Math
 
 __all__ = ["ROUTINES", "Accuracy", "Routine", "call", "ulps"]
@@ -59,6 +68,14 @@ ROUTINES: Mapping[str, Routine] = MappingProxyType(
         "asinh": Routine(hyperbolic.asinh),
         "acosh": Routine(hyperbolic.acosh),
         "atanh": Routine(hyperbolic.atanh),
+        "erf": Routine(error.erf, inline=True),
+        "erfc": Routine(error.erfc),
+        "erfinv": Routine(error.erfinv),
+        "pow": Routine(power.pow_),
+        "lgamma": Routine(gamma.lgamma),
+        "polygamma": Routine(gamma.polygamma),
+        "remainder": Routine(rounding.remainder),
+        "floor_divide": Routine(rounding.floor_divide),
     }
 )
 """By the names of the primitives."""

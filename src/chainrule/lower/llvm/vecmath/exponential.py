@@ -73,19 +73,15 @@ LOG_POLYNOMIAL = (
 )
 
 # (ln(1 + f) / s − 2) / s² in powers of s², s = f / (2 + f)
-LOG_ATANH = {
-    "float": (0.6666666666666, 0.39999999, 0.285715, 0.2222),
-    "double": (
-        0.6666666666666669695,
-        0.3999999999989925926,
-        0.2857142862608669528,
-        0.2222221111664473444,
-        0.1818289044741104389,
-        0.1533167766126146669,
-        0.146169926855504479,
-    ),
-}
-
+LOG_ATANH = (
+    0.6666666666666669695,
+    0.3999999999989925926,
+    0.2857142862608669528,
+    0.2222221111664473444,
+    0.1818289044741104389,
+    0.1533167766126146669,
+    0.146169926855504479,
+)
 
 # (ln(1 + e) / s − 2) / s² in powers of s², s = e / (2 + e), e in [0, 1]
 SOFTPLUS = {
@@ -134,7 +130,7 @@ def log_sum(m: Math, f: Value, low: Value) -> Value:
         return f + (m.fma((f * f) * f, m.horner(f, LOG_POLYNOMIAL), low) - half)
     s = f / (2.0 + f)
     square = s * s
-    tail = square * m.horner(square, m.pick(LOG_ATANH))
+    tail = square * m.horner(square, LOG_ATANH)
     return f - (half - m.fma(s, half + tail, low))
 
 

@@ -37,7 +37,7 @@ def tanh(m: Math, x: Value) -> Value:
 
 # below this |x| the cubic term is less than half a unit in the last place
 _TINY = {"float": 2.0**-13, "double": 2.0**-27}
-_LARGE = {"float": 90.0, "double": 712.0}
+_LARGE = {"float": 89.5, "double": 710.6}
 _HUGE = 2.0**54  # from here on √(x² ± 1) is |x|
 _INFINITY = float("inf")
 

@@ -8,7 +8,7 @@ from chainrule.lower.llvm.ir import Value, lanes
 from chainrule.lower.llvm.vecmath.common import Math
 from chainrule.lower.llvm.vecmath.reduction import LIMIT, far, near
 
-__all__ = ["cos", "sin", "tan"]
+__all__ = ["cos", "cosine", "sin", "sine", "tan"]
 
 # (sin(r)/r − 1) / r² and (cos(r) − 1 + r²/2) / r⁴ in powers of r², |r| ≤ π/4
 _SIN = {
@@ -35,7 +35,8 @@ _COS = {
 }
 
 
-def _sine(m: Math, r: Value, low: Value | None) -> Value:
+def sine(m: Math, r: Value, low: Value | None = None) -> Value:
+    """sin(r + low) for |r| ≤ π/4."""
     square = r * r
     tail = m.horner(square, m.pick(_SIN))
     if low is None:
@@ -43,7 +44,8 @@ def _sine(m: Math, r: Value, low: Value | None) -> Value:
     return r + m.fma(r * square, tail, low * m.fma(square, -0.5, 1.0))
 
 
-def _cosine(m: Math, r: Value, low: Value | None) -> Value:
+def cosine(m: Math, r: Value, low: Value | None = None) -> Value:
+    """cos(r + low) for |r| ≤ π/4."""
     square = r * r
     tail = m.horner(square, m.pick(_COS))
     if low is None:
@@ -57,19 +59,19 @@ Finish = Callable[[Math, Value, Value, "Value | None"], Value]
 
 
 def _sin_of(m: Math, count: Value, r: Value, low: Value | None) -> Value:
-    y = (count & 1).ne(0).select(_cosine(m, r, low), _sine(m, r, low))
+    y = (count & 1).ne(0).select(cosine(m, r, low), sine(m, r, low))
     return _turned(m, y, count & 2)
 
 
 def _cos_of(m: Math, count: Value, r: Value, low: Value | None) -> Value:
-    y = (count & 1).ne(0).select(_sine(m, r, low), _cosine(m, r, low))
+    y = (count & 1).ne(0).select(sine(m, r, low), cosine(m, r, low))
     return _turned(m, y, (count + 1) & 2)
 
 
 def _tan_of(m: Math, count: Value, r: Value, low: Value | None) -> Value:
-    sine, cosine = _sine(m, r, low), _cosine(m, r, low)
+    s, c = sine(m, r, low), cosine(m, r, low)
     odd = (count & 1).ne(0)
-    return odd.select(-cosine, sine) / odd.select(sine, cosine)
+    return odd.select(-c, s) / odd.select(s, c)
 
 
 def _turned(m: Math, y: Value, two: Value) -> Value:
@@ -88,12 +90,11 @@ def _periodic(name: str, finish: Finish) -> Callable[[Math, Value], Value]:
             count, pair = near(m, x)
             assert isinstance(pair, tuple)
             y = finish(m, count, *pair)
+        if name != "cos":  # the sums lose the sign of −0
+            y = x.eq(0.0).select(x, y)
         f = m.f
         large = m.abs(x).ge(LIMIT[m.scalar])
-        count_lanes = lanes(x.type)
-        seldom = (
-            f.intrinsic("vector.reduce.or", "i1", large) if count_lanes else large
-        )
+        seldom = f.intrinsic("vector.reduce.or", "i1", large) if lanes(x.type) else large
         return f.choose(seldom, lambda: large.select(_far(m, name, finish, x), y), lambda: y)
 
     return write

@@ -1,0 +1,265 @@
+"""`compile`: a function of pytrees as a native program for each combination of shapes it meets."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from chainrule.compiling.memory import parse_bytes
+from chainrule.compiling.report import Report
+from chainrule.compiling.special import Specialized, specialize
+from chainrule.core.errors import ArgumentError
+from chainrule.core.node import VARIABLE, Node
+from chainrule.core.tree import Tree, flatten
+from chainrule.core.types import ArrayType
+from chainrule.lift import as_node
+from chainrule.tensor import Tensor
+
+__all__ = ["CompileWarning", "Compiled", "compile"]
+
+KEPT = 128
+"""At most so many programs of one function are kept, the least recently used go first."""
+
+MANY = 16
+"""From so many programs of one function on, a warning says so."""
+
+
+class CompileWarning(UserWarning):
+    """A function is compiled again and again, or differently than asked for."""
+
+
+class Compiled:
+    """A function that runs natively; made by `compile`.
+
+    Called with arguments of a structure, shapes and dtypes that it has not met, it traces and
+    compiles the function for them; after that a call costs a microsecond or two beside the
+    computation itself. Within a trace or a derivative it is the function itself, so
+    ``cr.grad(compiled)`` and ``cr.vmap(compiled)`` do what they should.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        donate: tuple[int, ...],
+        threads: int | None,
+        memory: int | None,
+        accuracy: Literal["default", "fast"],
+        check_finite: bool,
+    ) -> None:
+        self.function = f
+        self.donate = donate
+        self.threads = threads
+        self.memory = memory
+        self.accuracy = accuracy
+        self.check_finite = check_finite
+        self._programs: OrderedDict[Any, Specialized] = OrderedDict()
+        self._lock = threading.RLock()
+        self._warned = False
+        self._compiled = 0
+        self._door: Callable[..., Any] = self._slow
+        functools.update_wrapper(self, f, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._door(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__name__", repr(self.function))
+        return f"<compiled {name}, {len(self._programs)} programs>"
+
+    def compile(self, *args: Any, **kwargs: Any) -> Specialized:
+        """Compile for arguments like these, without running; their values do not matter.
+
+        Raises:
+            TraceError: where the function asks for a value.
+        """
+        args = self._positional(args, kwargs)
+        leaves, structure = flatten(args)
+        return self._program(args, structure, [as_node(leaf).type for leaf in leaves])
+
+    def report(self, *args: Any, **kwargs: Any) -> Report:
+        """What the program for arguments like these, by default for the last ones, consists of.
+
+        >>> import chainrule as cr
+        >>> f = cr.compile(lambda x: cr.exp(x).sum())
+        >>> f(cr.tensor([0.0, 0.0]))
+        tensor(2.)
+        >>> len(f.report().kernels)
+        1
+        """
+        if args or kwargs:
+            return Report(self.compile(*args, **kwargs))
+        if not self._programs:
+            raise ArgumentError("report: nothing was compiled yet; give example arguments")
+        return Report(next(reversed(self._programs.values())))
+
+    # -- the way for arguments that the door does not know -----------------------------------------
+
+    def _slow(self, *args: Any, **kwargs: Any) -> Any:
+        args = self._positional(args, kwargs)
+        leaves, structure = flatten(args)
+        nodes = [_node(leaf) for leaf in leaves]
+        if any(node.value is None or _is_differentiated(node) for node in nodes):
+            return self.function(*args)
+        program = self._program(args, structure, [node.type for node in nodes])
+        if program.door is not None and not kwargs:
+            self._door = program.door
+        return program(args, leaves, nodes)
+
+    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        if not kwargs:
+            return args
+        bound = inspect.signature(self.function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        if bound.kwargs:
+            raise ArgumentError(
+                f"a compiled function takes its arguments by position; {', '.join(bound.kwargs)} "
+                "can only be given by name. Fix it with functools.partial before compiling."
+            )
+        return bound.args
+
+    def _program(
+        self, args: tuple[Any, ...], structure: Tree, types: Sequence[ArrayType]
+    ) -> Specialized:
+        key = _Key(structure, tuple(types))
+        with self._lock:
+            found = self._programs.get(key)
+            if found is not None:
+                self._programs.move_to_end(key)
+                return found
+            for index in self.donate:
+                if not 0 <= index < len(args):
+                    raise ArgumentError(
+                        f"compile: donate names argument {index}, there are {len(args)} arguments"
+                    )
+            program = specialize(self, args, structure, types)
+            self._programs[key] = program
+            if len(self._programs) > KEPT:
+                self._programs.popitem(last=False)
+            self._compiled += 1
+            if self._compiled >= MANY and not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"{getattr(self.function, '__name__', 'a function')} was compiled "
+                    f"{self._compiled} times, each time for other shapes or dtypes, the last ones "
+                    f"{', '.join(map(repr, types[:4]))}{', …' if len(types) > 4 else ''}. Pad the "
+                    "data to a few fixed shapes (the last batch of an epoch is the usual cause), "
+                    "or leave this function uncompiled.",
+                    CompileWarning,
+                    stacklevel=_outside(),
+                )
+            return program
+
+
+class _Key:
+    """A structure and types, hashed by what is quick to hash."""
+
+    __slots__ = ("_hash", "structure", "types")
+
+    def __init__(self, structure: Tree, types: tuple[ArrayType, ...]) -> None:
+        self.structure = structure
+        self.types = types
+        self._hash = hash((types, structure.kind, structure.names))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Key)
+            and self.types == other.types
+            and bool(self.structure == other.structure)
+        )
+
+
+def _node(leaf: Any) -> Node:
+    if isinstance(leaf, (str, bytes)) or callable(leaf) and not isinstance(leaf, Tensor):
+        raise ArgumentError(
+            f"a compiled function takes arrays and numbers, not {leaf!r}. Fix such an argument "
+            "before compiling: cr.compile(functools.partial(f, option=…))."
+        )
+    return as_node(leaf)
+
+
+def _is_differentiated(node: Node) -> bool:
+    """Whether the node belongs to a derivative that is being taken, not just to a user's leaf."""
+    return node.tracked and (node.primitive is not VARIABLE or node.argument[0] is None)
+
+
+def _outside() -> int:
+    """The stack level of the user's line, for warnings."""
+    from chainrule.core.source import PACKAGE
+
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level - 1
+
+
+def compile(
+    f: Callable[..., Any] | None = None,
+    *,
+    donate: int | Sequence[int] = (),
+    threads: int | None = None,
+    memory: int | str | None = None,
+    accuracy: Literal["default", "fast"] = "default",
+    check_finite: bool = False,
+) -> Any:
+    """``f`` as one native program, compiled when it is called with shapes it has not met.
+
+    Args:
+        f: a function of pytrees of arrays: a loss, a gradient, a whole training step. It is traced,
+            so it must not branch on values (`where`, `cond` and `scan` do), and everything that
+            changes from call to call has to be an argument. Left out, a decorator is returned.
+        donate: positions of arguments that may be overwritten. A result of the same structure, or
+            type, takes over their memory: a training step then updates its model in place. The
+            argument must not be used afterwards; go on with the result.
+        threads: the most threads to use, by default all processors. Results do not depend on it.
+        memory: a limit for intermediate values, in bytes or as ``"512MiB"``; values are computed
+            again instead of being kept where that is needed. `Compiled.report` says what that cost.
+        accuracy: "default" is within 2 ulp for the common functions and 4 for the others; "fast"
+            may err more, flushes denormal numbers to zero and contracts a·b + c.
+        check_finite: whether to look for NaN and infinity in the results and to name the first
+            operation, and the line, that made one.
+
+    Returns:
+        `Compiled`, to be called like ``f``. Its results are values: they carry no history, so
+        differentiate inside of the compiled function, or the compiled function as a whole.
+
+    Raises:
+        TraceError: (when called) where ``f`` needs a value, or uses a tensor that requires a
+            gradient without having it as an argument.
+        MemoryLimitError: (when called) if the program cannot fit into ``memory``.
+
+    >>> import chainrule as cr
+    >>> slope = cr.compile(cr.grad(lambda x: (x**3).sum()))
+    >>> slope(cr.tensor([1.0, 2.0]))
+    tensor([ 3., 12.])
+    """
+    if f is None:
+        return functools.partial(
+            compile,
+            donate=donate,
+            threads=threads,
+            memory=memory,
+            accuracy=accuracy,
+            check_finite=check_finite,
+        )
+    if not callable(f):
+        raise ArgumentError(f"compile takes a function, not {f!r}")
+    if accuracy not in ("default", "fast"):
+        raise ArgumentError(f'compile: accuracy is "default" or "fast", not {accuracy!r}')
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ArgumentError(f"compile: threads is an integer of at least 1, not {threads!r}")
+    chosen = (donate,) if isinstance(donate, (int, np.integer)) else tuple(donate)
+    return Compiled(f, chosen, threads, parse_bytes(memory), accuracy, check_finite)
