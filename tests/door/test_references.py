@@ -32,11 +32,18 @@ CALLS = 20_000
 def references(door: Any, args: tuple[Any, ...]) -> list[int]:
     """Reference counts of everything that a call touches."""
     block = door.__self__
+    gc.collect()
     leaves, _ = flatten(args)
     objects = [*block, *args, *leaves]
     for leaf in leaves:
         objects += [leaf.node, leaf.node.value, leaf.node.type, leaf.node.value.dtype]
     return [sys.getrefcount(found) for found in objects]
+
+
+def unchanged(now: list[int], before: list[int]) -> bool:
+    """A call that lost or kept a reference would show a thousand times; some objects are shared
+    with everything else that runs."""
+    return all(abs(a - b) < 100 for a, b in zip(now, before, strict=True))
 
 
 def repeat(door: Any, args: tuple[Any, ...], **kwargs: Any) -> None:
@@ -80,7 +87,7 @@ def test_a_call_leaves_no_references() -> None:
     door(*args)
     before = references(door, args)
     repeat(door, args)
-    assert references(door, args) == before
+    assert unchanged(references(door, args), before)
     assert grown(lambda: repeat(door, args)) < CALLS / 4
 
 
@@ -89,9 +96,11 @@ def test_a_result_is_freed_with_its_last_reference() -> None:
     door = make_door(describe(add(2, 1), (x,), Fresh(array_type((2,), FLOAT32), 1)), (x,))
     result = door(x)
     alive = [weakref.ref(result), weakref.ref(result.node), weakref.ref(result.node.value)]
-    assert sys.getrefcount(result) == 2
-    assert sys.getrefcount(result.node) == 2
-    assert sys.getrefcount(result.node.value) == 2
+    counts = [
+        [sys.getrefcount(y), sys.getrefcount(y.node), sys.getrefcount(y.node.value)]
+        for y in (result, x * 2)
+    ]
+    assert counts[0] == [counts[1][0] + 1, *counts[1][1:]]  # the name, of the result alone
     del result
     assert [ref() for ref in alive] == [None, None, None]
 
@@ -101,8 +110,10 @@ def test_fresh_tensors_are_seen_by_the_garbage_collector() -> None:
     door = make_door(describe(add(2, 1), (x,), Fresh(array_type((2,), FLOAT32), 1)), (x,))
     result = door(x)
     assert gc.is_tracked(result) and gc.is_tracked(result.node)
-    assert result.node in gc.get_referents(result)
-    assert result.node.value in gc.get_referents(result.node)
+    node = result.node
+    assert any(found is node for found in gc.get_referents(result))
+    for name in ("primitive", "sources", "argument", "type", "value", "tracked", "serial"):
+        assert any(found is getattr(node, name) for found in gc.get_referents(node)), name
 
 
 def test_the_slow_path_leaves_no_references() -> None:
@@ -119,7 +130,7 @@ def test_the_slow_path_leaves_no_references() -> None:
         assert door(*given, **kwargs)[0] == "slow"
         before = references(door, args)
         repeat(door, given, **kwargs)
-        assert references(door, args) == before
+        assert unchanged(references(door, args), before)
 
 
 def test_overflow_is_no_pending_error() -> None:
@@ -147,7 +158,7 @@ def test_failure_leaves_no_references() -> None:
     call()
     before = references(door, (x,))
     assert grown(call) < 1000
-    assert references(door, (x,)) == before
+    assert unchanged(references(door, (x,)), before)
 
 
 class Refusing:
@@ -183,7 +194,7 @@ def test_a_container_that_cannot_be_built_leaves_no_references() -> None:
         call()
         before = references(door, (x,))
         assert grown(call) < 1000
-        assert references(door, (x,)) == before
+        assert unchanged(references(door, (x,)), before)
 
 
 def test_an_array_that_is_too_large_raises() -> None:
@@ -194,10 +205,10 @@ def test_an_array_that_is_too_large_raises() -> None:
     )
     door = make_door(describe(nothing, (x,), result, fresh=2), (x,))
     before = references(door, (x,))
-    for _ in range(100):
+    for _ in range(1000):
         with pytest.raises(MemoryError):
             door(x)
-    assert references(door, (x,)) == before
+    assert unchanged(references(door, (x,)), before)
 
 
 def test_a_door_is_collected_with_its_cycle() -> None:
@@ -252,7 +263,7 @@ def unlocked_count(f: Function) -> None:
     """Adds one to a donated counter so slowly that two at once would lose some."""
     place = f.load("ptr", f.params[0])
     before = f.load("float", place)
-    f.call("usleep", "i32", f.constant("i32", 200))
+    f.call("usleep", "i32", f.constant("i32", 50))
     f.store(before + 1, place)
 
 
@@ -279,12 +290,12 @@ def test_long_programs_run_one_at_a_time_without_the_gil() -> None:
     before = references(door, (x,))
 
     def call() -> None:
-        for _ in range(20):
+        for _ in range(50):
             assert door(x) is x
 
     in_threads(4, call)
-    assert x.item() == 80
-    assert references(door, (x,)) == before
+    assert x.item() == 200
+    assert unchanged(references(door, (x,)), before)
 
 
 def test_other_threads_run_meanwhile() -> None:
@@ -338,7 +349,7 @@ def test_many_threads_with_the_gil() -> None:
         in_threads(4, call)
     finally:
         sys.setswitchinterval(interval)
-    assert references(door, args) == before
+    assert unchanged(references(door, args), before)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -50,6 +50,10 @@ class HeadWriter:
         self._lanes = lanes
         self._values: dict[Head, int] = {}
         self._leaf_numbers: dict[Path, int] = {}
+        self._fresh: list[tuple[int, ...]] = []
+        self._fresh_numbers: dict[int, int] = {}  # by slot
+        self._kept: list[int] = []
+        self._ops: list[tuple[Op, int, int, int]] = []
         self._frame = 8 * plan.objects
         self._write_table(spec)
         self._write_arguments(spec, plan)
@@ -160,45 +164,42 @@ class HeadWriter:
 
     def _write_result(self, spec: DoorSpec, plan: Plan) -> None:
         arguments = dict(zip(plan.leaves, spec.leaves, strict=True))
-        fresh: list[tuple[int, ...]] = []
-        numbers: dict[int, int] = {}  # of fresh results, by slot
-        kept: list[int] = []
-        ops: list[tuple[Op, int, int, int]] = []
-        height = 1
+        self._write_part(spec.result, 0, plan, arguments)
+        fresh, kept = len(self._fresh), len(self._kept)
+        height = max(place for _, place, _, _ in self._ops) + 1
+        self._records(Head.FRESH, Head.FRESH_N, self._fresh)
+        self._records(Head.OPS, Head.OPS_N, _shared(self._ops))
+        self._values[Head.KEPT_OBJECTS] = self._memory(self._kept)
+        self._values[Head.KEPT_N] = kept
+        self._values[Head.OWNED_N] = fresh + kept + height
+        self._area(Head.FRESH_CELLS, fresh)
+        self._area(Head.OWNED, fresh + kept + height)
+        self._values[Head.KEPT] = self._values[Head.OWNED] + 8 * fresh
+        self._values[Head.STACK] = self._values[Head.KEPT] + 8 * kept
 
-        def tensor(type: ArrayType, slot: int, leaf: int) -> int:
-            fresh.append((slot, *self._array(type), self._object(type), leaf))
-            return len(fresh) - 1
+    def _write_part(
+        self, part: Result, place: int, plan: Plan, arguments: dict[Path, Argument]
+    ) -> None:
+        """What makes a part of the result, which then stands at ``place`` in the stack."""
+        if isinstance(part, Made):
+            for index, child in enumerate(part.children):
+                self._write_part(child, place + index, plan, arguments)
+            op, address = self._make(part)
+            self._ops.append((op, place, len(part.children), address))
+        elif isinstance(part, Kept):
+            self._ops.append((Op.KEPT, place, len(self._kept), 0))
+            self._kept.append(plan.places[part.path])
+        elif isinstance(part, Reused):
+            argument, leaf = arguments[part.path], self._leaf_numbers[part.path]
+            self._ops.append((Op.FRESH, place, self._tensor(argument.type, argument.slot, leaf), 0))
+        else:
+            if part.slot not in self._fresh_numbers:
+                self._fresh_numbers[part.slot] = self._tensor(part.type, part.slot, -1)
+            self._ops.append((Op.FRESH, place, self._fresh_numbers[part.slot], 0))
 
-        def write(part: Result, place: int) -> None:
-            nonlocal height
-            height = max(height, place + 1)
-            if isinstance(part, Made):
-                for index, child in enumerate(part.children):
-                    write(child, place + index)
-                op, address = self._make(part)
-                ops.append((op, place, len(part.children), address))
-            elif isinstance(part, Kept):
-                ops.append((Op.KEPT, place, len(kept), 0))
-                kept.append(plan.places[part.path])
-            elif isinstance(part, Reused):
-                argument, leaf = arguments[part.path], self._leaf_numbers[part.path]
-                ops.append((Op.FRESH, place, tensor(argument.type, argument.slot, leaf), 0))
-            else:
-                if part.slot not in numbers:
-                    numbers[part.slot] = tensor(part.type, part.slot, -1)
-                ops.append((Op.FRESH, place, numbers[part.slot], 0))
-
-        write(spec.result, 0)
-        self._records(Head.FRESH, Head.FRESH_N, fresh)
-        self._records(Head.OPS, Head.OPS_N, _shared(ops))
-        self._values[Head.KEPT_OBJECTS] = self._memory(kept)
-        self._values[Head.KEPT_N] = len(kept)
-        self._values[Head.OWNED_N] = len(fresh) + len(kept) + height
-        self._area(Head.FRESH_CELLS, len(fresh))
-        self._area(Head.OWNED, len(fresh) + len(kept) + height)
-        self._values[Head.KEPT] = self._values[Head.OWNED] + 8 * len(fresh)
-        self._values[Head.STACK] = self._values[Head.KEPT] + 8 * len(kept)
+    def _tensor(self, type: ArrayType, slot: int, leaf: int) -> int:
+        self._fresh.append((slot, *self._array(type), self._object(type), leaf))
+        return len(self._fresh) - 1
 
     def _make(self, part: Made) -> tuple[Op, int]:
         """How to make a container, and the address that this needs."""

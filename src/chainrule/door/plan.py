@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chainrule.core import tree as trees
@@ -135,34 +134,51 @@ class Plan:
         if taken is None or not hasattr(value, "__dict__"):
             raise Unsupported(type(value).__name__)
         children = [child for _, child in taken[0]]
-        wanted = Counter(map(id, children))
-        claimed = 0
-
-        def search(found: Any, place: int) -> None:
-            nonlocal claimed
-            if id(found) in wanted:
-                if claimed == len(children) or found is not children[claimed]:
-                    raise Unsupported(type(value).__name__)
-                index = claimed
-                claimed += 1
-                self._visit(tree.children[index], found, place, (*path, index))
-            elif type(found) is dict:
-                inside(found, self._open(Container.ITEMS, found, place, _plain_keys(found)))
-            elif type(found) is list or _is_plain_tuple(type(found)):
-                inside(dict(enumerate(found)), self._open_sequence(found, place))
-            elif isinstance(found, (dict, list, tuple)):
-                raise Unsupported(type(found).__name__)
-            else:
-                self._static(place, found)
-
-        def inside(items: dict[Any, Any], first: int) -> None:
-            for index, item in enumerate(items.values()):
-                search(item, first + index)
-
+        wanted = _Wanted(tree, path, children)
         attributes = vars(value)
-        inside(attributes, self._open(Container.VARS, value, place, _plain_keys(attributes)))
-        if claimed != len(children):
+        first = self._open(Container.VARS, value, place, _plain_keys(attributes))
+        self._search_all(attributes.values(), first, wanted)
+        if wanted.found != len(children):
             raise Unsupported(type(value).__name__)
+
+    def _search_all(self, values: Iterable[Any], first: int, wanted: _Wanted) -> None:
+        for place, value in enumerate(values, first):
+            self._search(value, place, wanted)
+
+    def _search(self, value: Any, place: int, wanted: _Wanted) -> None:
+        """Look for children of a registered container; what is none of them is static."""
+        kind = type(value)
+        if id(value) in wanted.addresses:
+            index = wanted.next_is(value)
+            self._visit(wanted.tree.children[index], value, place, (*wanted.path, index))
+        elif kind is dict:
+            first = self._open(Container.ITEMS, value, place, _plain_keys(value))
+            self._search_all(value.values(), first, wanted)
+        elif kind is list or _is_plain_tuple(kind):
+            self._search_all(value, self._open_sequence(value, place), wanted)
+        elif isinstance(value, (dict, list, tuple)):
+            raise Unsupported(kind.__name__)
+        else:
+            self._static(place, value)
+
+
+class _Wanted:
+    """The children of a registered container, to be met in order."""
+
+    def __init__(self, tree: Tree, path: Path, children: list[Any]) -> None:
+        self.tree = tree
+        self.path = path
+        self.addresses = set(map(id, children))
+        self.found = 0
+        self._children = children
+
+    def next_is(self, value: Any) -> int:
+        """The index of this child, which must be the next."""
+        index = self.found
+        if index == len(self._children) or self._children[index] is not value:
+            raise Unsupported("children in another order than attributes")
+        self.found += 1
+        return index
 
 
 def _is_plain_tuple(kind: type) -> bool:

@@ -38,7 +38,11 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
     """A function that does what that of `native.make_door` does, about a hundred times slower."""
     run = _runner(spec)
     places = list(leaf_paths(spec.arguments))
-    number = {place: index for index, place in enumerate(places)}
+    reused = {
+        part.path: places.index(part.path)
+        for part in parts(spec.result)
+        if isinstance(part, Reused)
+    }
     kept_paths = [part.path for part in parts(spec.result) if isinstance(part, Kept)]
     strict = [any(place[: len(path)] == path for path in kept_paths) for place in places]
 
@@ -62,24 +66,25 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
             run(ctypes.addressof(table))
         if status.value:
             return spec.failed(status.value, *args)
-        tensors = {
+        found: dict[Any, Any] = {
             slot: Tensor(array(value if value.shape else value[()]))
             for slot, value in fresh.items()
         }
-
-        def build(part: Result) -> Any:
-            if isinstance(part, Fresh):
-                return tensors[part.slot]
-            if isinstance(part, Kept):
-                return kept[part.path]
-            if isinstance(part, Reused):
-                return Tensor(array(values[number[part.path]]))
-            return rebuilder(part)(*map(build, part.children))
-
-        return build(spec.result)
+        return _build(spec.result, found | kept, {p: values[i] for p, i in reused.items()})
 
     door.__name__ = door.__qualname__ = spec.name
     return door
+
+
+def _build(part: Result, found: dict[Any, Any], reused: dict[Path, Any]) -> Any:
+    """The result; ``found`` are fresh tensors by slot and kept objects by path."""
+    if isinstance(part, Fresh):
+        return found[part.slot]
+    if isinstance(part, Kept):
+        return found[part.path]
+    if isinstance(part, Reused):
+        return Tensor(array(reused[part.path]))
+    return rebuilder(part)(*[_build(child, found, reused) for child in part.children])
 
 
 def rebuilder(made: Made) -> Callable[..., Any]:

@@ -153,11 +153,9 @@ class Loop:
         holes = {*self.holes}
         reached: set[Node] = set()
         while roots:
-            new = [
-                node for node in topological(roots, stop=(*holes, *reached)) if node not in reached
-            ]
-            reached.update(new)
-            found = [node for node in new if node in self.after and node not in wanted]
+            new = {*topological(roots, stop=(*holes, *reached))} - reached
+            reached |= new
+            found = [hole for hole in self.after if hole in new and hole not in wanted]
             wanted.update(found)
             roots = [self.after[hole] for hole in found]
         reached |= wanted
@@ -184,10 +182,9 @@ class Loop:
     def is_minimal(self) -> bool:
         """Whether `build` would give the scan with all of these holes and emitted nodes."""
         carries, places, reached = self.needed()
-        emitted = {
-            self.emitted[place] for place in places if self._outer(self.emitted[place]) is None
-        }
-        sizes = len(carries), len(reached), len(emitted)
+        emitted = {self.emitted[place] for place in places}
+        inside = [node for node in emitted if self._outer(node) is None]
+        sizes = len(carries), len(reached), len(inside)
         return sizes == (len(self.after), len(self.holes), len(self.emitted))
 
     def build(self) -> Built:
@@ -196,7 +193,7 @@ class Loop:
         rows = {place: self._outer(self.emitted[place]) for place in places}
         emitted = [*dict.fromkeys(self.emitted[p] for p, row in rows.items() if row is None)]
         outputs = [*(self.after[hole] for hole in carries), *emitted]
-        finals = {hole: source for hole, source in self.constants.items()}
+        finals = dict(self.constants)
         if not outputs:
             return Built(finals, {p: row for p, row in rows.items() if row is not None})
         reached = {*topological(outputs, stop=self.holes)}

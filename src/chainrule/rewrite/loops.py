@@ -38,18 +38,8 @@ LONG_SUM = 512
 """A contraction over so many products is efficient in each step; it is left there."""
 
 CHEAP = (
-    add,
-    sub,
-    mul,
-    neg,
-    where,
-    cast,
-    integer_pow,
-    equal,
-    less,
-    less_equal,
-    greater,
-    greater_equal,
+    *(add, sub, mul, neg, where, cast, integer_pow),
+    *(equal, less, less_equal, greater, greater_equal),
 )
 """What is rather computed again than kept."""
 
@@ -81,17 +71,15 @@ def _depending(loop: Loop, on: Sequence[Node], free: Sequence[Node]) -> set[Node
     for node in loop.order():
         if not node.sources or node in allowed:
             continue
-        if all(source in allowed or _is_leaf(source, loop) for source in node.sources):
+        if all(source in allowed or _is_leaf(source) for source in node.sources):
             allowed.add(node)
             if any(source in found for source in node.sources):
                 found.add(node)
     return found - {*on}
 
 
-def _is_leaf(node: Node, loop: Loop) -> bool:
-    return not node.sources and not (
-        node in loop.after or node in loop.slices or node in loop.constants
-    )
+def _is_leaf(node: Node) -> bool:
+    return not node.sources and node.value is not None
 
 
 # -- what is the same in each step -----------------------------------------------------------------
@@ -177,9 +165,9 @@ def _sum_after(loop: Loop) -> bool:
                     for source in core.sources:
                         loop.emit(source)
                     moved[hole][term] = core
-    for hole, terms in moved.items():
-        if terms:
-            _move(hole, terms, [term for term in sums[hole] if term not in terms], loop)
+    for hole, found in moved.items():
+        if found:
+            _move(hole, found, [term for term in sums[hole] if term not in found], loop)
     return any(moved.values())
 
 
@@ -226,12 +214,12 @@ def _move(hole: Node, terms: Mapping[Node, Node], rest: Sequence[Node], loop: Lo
     start = loop.initial[hole]
     places = {core: [loop.emit(source) for source in core.sources] for core in terms.values()}
     if rest:
-        loop.after[hole] = reduce(add, rest, hole)
+        loop.after[hole] = reduce(_plus, rest, hole)
     else:
         del loop.initial[hole], loop.after[hole]
 
     def value(built: Built) -> Node:
-        totals = []
+        totals: list[Node] = []
         for term, core in terms.items():
             total = _over_time(core, [built.rows[place] for place in places[core]])
             totals += replace([term], {core: total})
@@ -239,10 +227,14 @@ def _move(hole: Node, terms: Mapping[Node, Node], rest: Sequence[Node], loop: Lo
             totals.insert(0, built.finals[hole])
         elif not _is_zero(start):
             totals.insert(0, start)
-        return reduce(add, totals)
+        return reduce(_plus, totals)
 
     rows = tuple(place for pair in places.values() for place in pair)
     loop.answers[k] = Answer((hole,) if rest else (), rows, value)
+
+
+def _plus(x: Node, y: Node) -> Node:
+    return apply(add, (x, y))
 
 
 def _is_zero(node: Node) -> bool:

@@ -18,6 +18,7 @@ from chainrule.lower.llvm.frame import Frame, Step, nbytes
 from chainrule.lower.llvm.ir import Function, Value
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.memory import rounded
+from chainrule.lower.llvm.prepare import prepare
 from chainrule.lower.llvm.table import ARENA
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _body(frame: Frame, graph: Graph) -> tuple[_Ports, Frame]:
         tuple(slots.new(moving=True) for _ in graph.inputs),
         tuple(slots.new(moving=True) for _ in graph.outputs),
     )
-    return ports, Frame(graph, slots, ports.inputs, ports.outputs, frame.machine)
+    return ports, Frame(*prepare(graph), slots, ports.inputs, ports.outputs, frame.machine)
 
 
 def _planned(frame: Frame, step: Step, graphs: Sequence[Graph], spare: Sequence[int]) -> int:

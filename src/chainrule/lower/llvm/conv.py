@@ -7,6 +7,7 @@ of computing are chosen from by shape: with features in the lanes of a vector (`
 
 from __future__ import annotations
 
+from chainrule.lower.llvm.conv_dots import Dots
 from chainrule.lower.llvm.conv_features import Forward, Split
 from chainrule.lower.llvm.conv_pack import divided, remainder
 from chainrule.lower.llvm.conv_rows import ByRows
@@ -20,13 +21,13 @@ FEW_TAPS = 32
 
 __all__ = ["ConvShape", "emit_conv", "workspace_bytes"]
 
-Plan = Forward | Split | ByRows
+Plan = Forward | Split | ByRows | Dots
 
 
 def _plan(g: Geometry, machine: Machine, direct: bool) -> Plan:
     kernel = g.kernel[0] * g.kernel[1] * g.kernel[2]
     if kernel > g.places:
-        return Split.of(g, machine, direct)
+        return Dots.of(g, machine) or Split.of(g, machine, direct)
     lanes = machine.lanes(g.scalar)
     wide = g.out[2] >= lanes // 2
     if wide and (g.features < lanes // 2 or g.taps <= FEW_TAPS):

@@ -20,7 +20,6 @@ from chainrule.lower.llvm.elementwise import memory_type
 from chainrule.lower.llvm.group import Group
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.memory import Block, plan_arena, rounded
-from chainrule.lower.llvm.prepare import prepare
 from chainrule.lower.llvm.product import Product, as_product
 from chainrule.lower.llvm.schedule import Operand, Schedule
 from chainrule.lower.llvm.table import ARENA, Slots
@@ -67,7 +66,8 @@ class Frame:
     """The plan of one graph.
 
     Args:
-        graph: what to compute.
+        graph: what to compute, as `prepare` leaves it.
+        forced: its nodes that have to be stored.
         slots: the table of the program.
         inputs: where the inputs lie.
         outputs: where the results go; None for a place of its own.
@@ -80,6 +80,7 @@ class Frame:
     def __init__(
         self,
         graph: Graph,
+        forced: set[Node],
         slots: Slots,
         inputs: Sequence[Buffer],
         outputs: Sequence[Buffer],
@@ -87,10 +88,11 @@ class Frame:
     ) -> None:
         self.slots = slots
         self.machine = machine
-        self.graph, self.forced = prepare(graph)
-        self.schedule = Schedule(self.graph, self.forced)
+        self.graph, self.forced = graph, forced
+        self.schedule = Schedule(graph, forced)
         self.fixed: dict[Node, Buffer] = {}
         self.fixed.update(zip(self.graph.inputs, inputs, strict=True))
+        self.results_at = [buffer.slot for buffer in outputs]
         for node, buffer in zip(self.graph.outputs, outputs, strict=True):
             self.fixed[node] = buffer
         for node in self.graph.nodes:

@@ -66,7 +66,7 @@ def emit_zero(module: Module, name: str, shape: GemmShape, plan: Plan, finish: F
     zero = f.constant(vector(plan.lanes, shape.scalar), 0)
     whole = shape.n // plan.lanes * plan.lanes
     with f.loop(f.params[1], f.params[2]) as tasks:
-        batch, row = divided(tasks.index, shape.m)
+        batch, row = divided(f.opaque(tasks.index), shape.m)
         with f.loop(0, whole, plan.lanes) as loop:
             finish(f, batch, row, loop.index, zero, plan.lanes)
         if whole < shape.n:
@@ -100,7 +100,7 @@ def emit_pack(
         stride = shape.k * plan.rows if plan.pack_a == "tiles" else plan.rows * plan.leading
         whole = shape.m * plan.leading if plan.pack_a == "rows" else plan.tiles * stride
         with f.loop(first, minimum(last, tasks_a)) as tasks:
-            rest, tile = divided(tasks.index, plan.tiles)
+            rest, tile = divided(f.opaque(tasks.index), plan.tiles)
             batch, chunk = divided(rest, count)
             to = base.offset(batch * whole + tile * stride, scalar)
             pack_a(f, shape, plan, source, to, batch, tile, chunk)
@@ -112,7 +112,7 @@ def emit_pack(
         panels = base.offset(bytes_a(shape, plan))
         start = f.intrinsic("smax", "i64", first - tasks_a, f.i64(0))
         with f.loop(start, last - tasks_a) as tasks:
-            index, chunk = divided(tasks.index, count)
+            index, chunk = divided(f.opaque(tasks.index), count)
             batch, panel = divided(index, plan.panels)
             to = panels.offset(index * (shape.k * plan.width), scalar)
             pack_b(f, shape, plan, source, to, batch, panel, chunk)
@@ -204,7 +204,7 @@ def emit_compute(
         either(i, plan.tiles, plan.rows, last_rows, of_columns)
 
     with f.loop(first, last) as tasks:
-        rest, bm = divided(tasks.index, blocks_m)
+        rest, bm = divided(f.opaque(tasks.index), blocks_m)
         batch, bn = divided(rest, blocks_n)
         a_batch = a_base.offset(batch * batch_a, scalar) if batch_a else a_base
         b_batch = b_base.offset(batch * batch_b, scalar) if batch_b else b_base
@@ -218,7 +218,7 @@ def emit_compute(
 
         def inner(k0: Value | None) -> None:
             with f.loop(p0, p1) as panels, f.loop(i0, i1) as tiles:
-                p, i = panels.index, tiles.index
+                p, i = f.opaque(panels.index), f.opaque(tiles.index)
                 pb = b_batch.offset(p * panel_b, scalar)
                 pa = a_batch.offset(i * tile_a, scalar)
                 if plan.direct:

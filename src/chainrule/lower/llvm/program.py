@@ -24,6 +24,8 @@ from chainrule.lower.llvm.machine import Machine
 from chainrule.lower.llvm.memory import rounded
 from chainrule.lower.llvm.operands import emit_contraction, emit_convolution
 from chainrule.lower.llvm.pool import emit_barrier
+from chainrule.lower.llvm.prepare import prepare
+from chainrule.lower.llvm.recompute import planned
 from chainrule.lower.llvm.special import SPECIAL
 from chainrule.lower.target import NotDefined
 from chainrule.lower.llvm.table import ARENA, REFERENCE, STATUS, Slots
@@ -144,7 +146,7 @@ class _Writer:
 
     # -- the main function -------------------------------------------------------------------------
 
-    def write_main(self, scratch: int) -> None:
+    def write_main(self, base: int, scratch: int) -> None:
         f = self.module.function(
             "program",
             [("table", "ptr"), ("tid", "i64"), ("threads", "i64"), ("team", "ptr")],
@@ -156,10 +158,10 @@ class _Writer:
         yes, no, done = "alone", "together", "finished"
         f.branch_if(alone, yes, no)
         f.start_block(yes)
-        StepWriter(self, f, shared=False, scratch=scratch).frame(self.frame)
+        StepWriter(self, f, False, base, scratch).frame(self.frame)
         f.branch(done)
         f.start_block(no)
-        StepWriter(self, f, shared=True, scratch=scratch).frame(self.frame)
+        StepWriter(self, f, True, base, scratch).frame(self.frame)
         f.branch(done)
         f.start_block(done)
         f.ret()
@@ -178,13 +180,15 @@ class _Writer:
 class StepWriter:
     """Writes the steps of a frame one after the other, with barriers where they are needed."""
 
-    def __init__(self, writer: _Writer, f: Function, shared: bool, scratch: int) -> None:
+    def __init__(
+        self, writer: _Writer, f: Function, shared: bool, base: int, scratch: int
+    ) -> None:
         self.writer = writer
         self.f = f
         self.shared = shared
         self.table, self.tid, self.threads, self.team = f.params
-        base = Buffer(ARENA).pointer(f)
-        self.scratch = base.offset(self.tid * scratch) if shared else base
+        own = Buffer(ARENA, base).pointer(f)
+        self.scratch = own.offset(self.tid * scratch) if shared else own
         self.read: list[tuple[Buffer, int]] = []
         self.written: list[tuple[Buffer, int]] = []
 
@@ -321,38 +325,30 @@ def write_program(
         in_place: for each output the input whose memory it takes over, or None.
         memory: bytes that the arena may have.
     """
-    slots = Slots()
-    inputs = [slots.new() for _ in graph.inputs]
-    outputs = [
-        slots.new() if donor is None else inputs[donor]
-        for donor in (in_place or [None] * len(graph.outputs))
-    ]
-    frame = Frame(graph, slots, inputs, outputs, machine)
+    donors = list(in_place) or [None] * len(graph.outputs)
+    ready, forced = prepare(graph)
+    frame, notes = planned(ready, forced, donors, machine, memory)
+    frame.settle(0)
+    slots = frame.slots
     writer = _Writer(frame, slots, machine, accuracy)
-    # scratch memory comes first; how much is known when the kernels are written, so it is bounded
-    scratch = SCRATCH
-    frame.settle(scratch * threads)
     writer.write_kernels(frame)
     kernels = [k for found in writer.kernels.values() for k in found]
-    needed = max((k.scratch for k in kernels), default=0)
-    assert needed <= scratch, f"a kernel needs {needed} bytes of scratch memory"
     micros = sum(max(k.flops / SPEED, k.bytes / BANDWIDTH) for k in kernels)
-    writer.write_main(scratch)
     worth = max(1, min(threads, int(micros / PER_THREAD)))
+    scratch = rounded(max((k.scratch for k in kernels), default=0))
+    writer.write_main(rounded(frame.size), scratch)
     return Program(
         str(writer.module),
         slots.count,
-        tuple(b.slot for b in inputs),
-        tuple(b.slot for b in outputs),
+        tuple(frame.fixed[node].slot for node in frame.graph.inputs),
+        tuple(frame.results_at),
         slots.constants,
-        scratch * threads + rounded(frame.size),
+        rounded(frame.size) + scratch * worth,
         writer.fallbacks,
         writer.lookups,
         worth,
         micros,
         frame,
         writer.kernels,
+        notes,
     )
-
-
-SCRATCH = 1 << 20

@@ -2,8 +2,7 @@
 
 Most nodes are never stored. A node *floats* if it is cheap, or has one user: it is computed
 inside whatever kernel needs it. The others are *anchored*: they belong to one group, which is one
-kernel, and are stored only if somebody outside of the group reads them. Groups are listed in an
-order in which they can run.
+kernel, and are stored only if somebody outside of the group reads them.
 """
 
 from __future__ import annotations
@@ -26,6 +25,9 @@ __all__ = ["Operand", "Schedule", "cost", "strided"]
 
 CHEAP = 4
 """Work up to which a value is computed again rather than stored."""
+
+SMALL = 2048
+"""Elements up to which values of one size share a kernel although they have nothing in common."""
 
 LONG = 100
 """Work after which a value is anchored in any case, so that expressions stay small."""
@@ -91,7 +93,7 @@ def strided(node: Node, stop: set[Node]) -> Operand:
 
 
 class Schedule:
-    """The groups of a graph, in an order in which they can run.
+    """The groups of a graph; `Frame` puts them in an order in which they can run.
 
     Attributes:
         groups: the kernels to be.
@@ -103,7 +105,8 @@ class Schedule:
         self.forced = forced
         self.groups: list[Group] = []
         self.anchored: dict[Node, Group] = {}
-        self._order: dict[Group, int] = {}
+        self._number: dict[Group, int] = {}
+        self._before: list[int] = []  # for each group the groups that must run before it, as bits
         self._work: dict[Node, int] = {}
         self.outputs = frozenset(graph.outputs)
         inputs = frozenset(graph.inputs)
@@ -168,20 +171,35 @@ class Schedule:
         self.anchored[node] = group
 
     def _joinable(self, node: Node) -> Group | None:
-        latest = max((self._order[g] for g in self._sources_of(node)), default=-1)
-        if latest >= 0 and self.groups[latest].join(node, self.stop):
-            return self.groups[latest]
-        small = node.type.size <= 2048 and node.primitive.name not in REDUCTIONS
-        if small:
-            for group in reversed(self.groups[max(latest + 1, len(self.groups) - 12) :]):
-                if (
-                    group.kind == "loop"
-                    and group.reduced is None
-                    and group.size == node.type.size
-                    and group.join(node, self.stop)
-                ):
-                    return group
+        """A group that ``node`` can be computed in: that of a source, or a small one beside."""
+        sources = sorted({self._number[g] for g in self._sources_of(node)}, reverse=True)
+        needed = 0
+        for number in sources:
+            needed |= self._before[number] | 1 << number
+        candidates = sources
+        if node.type.size <= SMALL and node.primitive.name not in REDUCTIONS:
+            late = range(len(self.groups) - 1, max(-1, len(self.groups) - 12), -1)
+            candidates = [*sources, *(n for n in late if n not in sources and self._is_beside(n, node))]
+        for number in candidates:
+            if any(self._before[other] >> number & 1 for other in sources if other != number):
+                continue  # a source needs this group, which then cannot need the source
+            if self.groups[number].join(node, self.stop):
+                self._depend(number, needed & ~(1 << number))
+                return self.groups[number]
         return None
+
+    def _is_beside(self, number: int, node: Node) -> bool:
+        group = self.groups[number]
+        return group.kind == "loop" and group.reduced is None and group.size == node.type.size
+
+    def _depend(self, number: int, needed: int) -> None:
+        """A group needs further ones, and so does every group that needs it."""
+        new = needed & ~self._before[number]
+        if new:
+            self._before[number] |= new
+            for other, before in enumerate(self._before):
+                if before >> number & 1:
+                    self._before[other] |= new
 
     def _sources_of(self, node: Node) -> set[Group]:
         """The groups of the anchored nodes that ``node`` is computed from."""
@@ -209,7 +227,7 @@ class Schedule:
                 break
             if not self._anchor_below(node):
                 return self._own_group(node, "reference")
-        return self._listed(group)
+        return self._listed(group, node)
 
     def _own_group(self, node: Node, kind: str | None = None) -> Group:
         """A group that begins with a node of a kind of its own."""
@@ -225,11 +243,16 @@ class Schedule:
         group.axes = [var for var in axes if var.extent != 1]
         if axes:
             group.frozen = frozenset(axes[-1:])
-        return self._listed(group)
+        return self._listed(group, node)
 
-    def _listed(self, group: Group) -> Group:
-        self._order[group] = len(self.groups)
+    def _listed(self, group: Group, node: Node) -> Group:
+        needed = 0
+        for source in self._sources_of(node):
+            number = self._number[source]
+            needed |= self._before[number] | 1 << number
+        self._number[group] = len(self.groups)
         self.groups.append(group)
+        self._before.append(needed)
         return group
 
     def _anchor_below(self, node: Node) -> bool:

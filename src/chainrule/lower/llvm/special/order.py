@@ -1,0 +1,320 @@
+"""What depends on the order of elements: argmax, argmin, searchsorted, sort, argsort.
+
+NaN counts as the largest, and for argmin also as the smallest: it is found first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+from chainrule.lower.llvm.frame import Frame, Step
+from chainrule.lower.llvm.ir import Function, Value, is_float, vector
+from chainrule.lower.llvm.kernel import Kernel
+from chainrule.lower.llvm.loops import Settings
+from chainrule.lower.llvm.special.step import Emitter, Writer, split_at
+from chainrule.lower.llvm.vecmath.casting import half_to_float, memory_type
+from chainrule.lower.target import NotDefined
+
+__all__ = ["argmax", "argmin", "argsort", "searchsorted", "sort"]
+
+SCRATCH = 1 << 19
+"""Bytes of thread memory that sorting a row may take."""
+
+
+def _key(w: Writer, dtype: Any, pointer: Value, count: int = 0, mask: Value | None = None) -> Value:
+    """Elements as they are compared: float16 as float, booleans as bytes."""
+    type = vector(count, memory_type(dtype))
+    value = w.f.load(type, pointer) if mask is None else w.f.masked_load(type, pointer, mask)
+    if dtype.kind == "f" and dtype.itemsize == 2:
+        return half_to_float(value, w.machine)
+    return value
+
+
+def _less(a: Value, b: Value, dtype: Any) -> Value:
+    """a < b, where NaN is larger than any number."""
+    if not is_float(a.type):
+        return a.compare("", "ult" if dtype.kind in "ub" else "slt", b)
+    return a.lt(b) | (b.is_nan() & a.eq(a))
+
+
+# -- argmax and argmin -------------------------------------------------------------------------------
+
+Pair = tuple[Value, Value]
+
+
+def _better(a: Value, b: Value, dtype: Any, largest: bool) -> Value:
+    """Whether ``a`` is to be preferred to ``b``, which comes first."""
+    unsigned = "u" if dtype.kind in "ub" else "s"
+    if not is_float(a.type):
+        return a.compare("", unsigned + ("gt" if largest else "lt"), b)
+    return a.compare("ugt" if largest else "ult", "", b) & b.eq(b)
+
+
+def _chosen(take: Value, a: Pair, b: Pair) -> Pair:
+    return take.select(a[0], b[0]), take.select(a[1], b[1])
+
+
+def _merged(a: Pair, b: Pair, dtype: Any, largest: bool) -> Pair:
+    """The better one of two candidates; among equals the one that comes first."""
+    worse = _better(a[0], b[0], dtype, largest)
+    return _chosen(
+        _better(b[0], a[0], dtype, largest) | (~worse & b[1].lt(a[1])), b, a
+    )
+
+
+def _emit_place(
+    largest: bool, settings: Settings, name: str, frame: Frame, step: Step
+) -> list[Kernel]:
+    w = Writer(settings, name, frame, step)
+    x = w.node.sources[0]
+    outer, extent, inner = split_at(x.shape, w.node.argument[0])
+    number = "i64" if x.dtype.itemsize == 8 or extent >= 1 << 31 else "i32"
+    size = 8 if number == "i64" else 4
+    if inner == 1:
+        return _place_in_rows(w, largest, outer, extent, number, size)
+    return _place_across(w, largest, outer, extent, inner, number, size)
+
+
+def _place_across(
+    w: Writer, largest: bool, outer: int, extent: int, inner: int, number: str, size: int
+) -> list[Kernel]:
+    """Vectors of neighbouring elements, which lie after the axis."""
+    f, x = w.f, w.node.sources[0]
+    scalar = memory_type(x.dtype)
+    count = w.lanes(inner, size)
+    whole, rest = divmod(inner, count)
+    blocks = whole + bool(rest)
+    lanes = count if count > 1 else 0
+
+    def run(start: Value, target: Value, mask: Value | None) -> None:
+        def at(k: Value | int) -> Value:
+            return _key(w, x.dtype, w.sources[0].offset(start + k * inner, scalar), lanes, mask)
+
+        first = at(0)
+        place = f.constant(vector(lanes, number), 0)
+        with f.loop(1, extent, 1, [first, place]) as loop:
+            here = loop.index.cast("trunc", number).splat(lanes)
+            value = at(loop.index)
+            best = (loop.values[0], loop.values[1])
+            take = _better(value, best[0], x.dtype, largest)
+            loop.carry(*_chosen(take, (value, here), best))
+        found = loop.results[1].cast("sext", "i64")
+        at_target = w.result.offset(target, "i64")
+        if mask is None:
+            f.store(found, at_target)
+        else:
+            f.masked_store(found, at_target, mask)
+
+    with w.all_of(outer * blocks, x.type.size) as task:
+        row = f.emit("i64", f"udiv i64 {task.text}, {blocks}")
+        column = f.emit("i64", f"urem i64 {task.text}, {blocks}") * count
+        start, target = row * (extent * inner) + column, row * inner + column
+        if whole:
+            with f.when(column.le(inner - count)):
+                run(start, target, None)
+        if rest:
+            with f.when(column.gt(inner - count)):
+                run(start, target, f.mask(count, rest))
+    return w.done(outer * blocks, x.type.size)
+
+
+def _place_in_rows(
+    w: Writer, largest: bool, outer: int, extent: int, number: str, size: int
+) -> list[Kernel]:
+    """Along the last axis: the best of each lane, then the best lane."""
+    f, x = w.f, w.node.sources[0]
+    scalar = memory_type(x.dtype)
+    count = max(w.machine.vector_bytes // size, 1)
+    if extent < 2 * count:
+        count = 1
+    lanes = count if count > 1 else 0
+    with w.all_of(outer, x.type.size) as row:
+        base = w.sources[0].offset(row * extent, scalar)
+        ramp = f.constants(number, list(range(count))) if lanes else f.constant(number, 0)
+
+        def candidate(k: Value) -> Pair:
+            here = k.cast("trunc", number).splat(lanes) + ramp
+            return _key(w, x.dtype, base.offset(k, scalar), lanes), here
+
+        best = candidate(f.i64(0))
+        with f.loop(count, extent - extent % count, count, best) as loop:
+            now = candidate(loop.index)
+            take = _better(now[0], loop.values[0], x.dtype, largest)
+            loop.carry(*_chosen(take, now, (loop.values[0], loop.values[1])))
+        best = (loop.results[0], loop.results[1])
+        if extent % count:  # once more over elements already seen: that changes nothing
+            best = _merged(best, candidate(f.i64(extent - count)), x.dtype, largest)
+        while count > 1:
+            count //= 2
+            low, high = (
+                (best[0].shuffle(half), best[1].shuffle(half))
+                for half in (range(count), range(count, 2 * count))
+            )
+            best = _merged(low, high, x.dtype, largest)
+        place = best[1].lane(0) if lanes else best[1]
+        f.store(place.cast("sext", "i64"), w.result.offset(row, "i64"))
+    return w.done(outer, x.type.size)
+
+
+argmax: Emitter = partial(_emit_place, True)
+argmin: Emitter = partial(_emit_place, False)
+
+# -- searching -----------------------------------------------------------------------------------------
+
+
+def searchsorted(settings: Settings, name: str, frame: Frame, step: Step) -> list[Kernel]:
+    """Bisection without branches, in as many steps as the length has bits."""
+    w = Writer(settings, name, frame, step)
+    f = w.f
+    sequence, values = w.node.sources
+    extent = sequence.shape[-1]
+    left = w.node.argument[0] == "left"
+    scalar = memory_type(values.dtype)
+    each = prod(values.shape[sequence.ndim - 1 :])
+    chunk = 256
+    work = values.type.size * 10 * max(extent.bit_length(), 1)
+    tasks = -(-values.type.size // chunk)
+    with w.all_of(tasks, work) as task:
+        stop = task * chunk + chunk
+        end = stop.lt(values.type.size).select(stop, f.i64(values.type.size))
+        with f.loop(task * chunk, end) as loop:
+            row = f.emit("i64", f"udiv i64 {loop.index.text}, {each}")
+            base = w.sources[0].offset(row * extent, scalar)
+            value = _key(w, values.dtype, w.sources[1].offset(loop.index, scalar))
+
+            def before(place: Value, base: Value = base, value: Value = value) -> Value:
+                """Whether the element there comes before the place that is searched for."""
+                element = _key(w, values.dtype, base.offset(place, scalar))
+                if left:
+                    return _less(element, value, values.dtype)
+                return ~_less(value, element, values.dtype)
+
+            found, length = f.i64(0), extent
+            while length > 1:
+                half = length // 2
+                found = before(found + (half - 1)).select(found + half, found)
+                length -= half
+            if length:
+                found = before(found).select(found + 1, found)
+            f.store(found, w.result.offset(loop.index, "i64"))
+    return w.done(tasks, work)
+
+
+# -- sorting -------------------------------------------------------------------------------------------
+
+
+def _turned(w: Writer, value: Value, dtype: Any) -> Value:
+    """A key in the opposite order, exactly; NaN stays NaN. Twice gives the value again."""
+    if is_float(value.type):
+        return -value
+    return value ^ 1 if dtype.kind == "b" else ~value
+
+
+class _Row:
+    """A row in thread memory: its keys and, for argsort, their places."""
+
+    def __init__(self, f: Function, scalar: str, keys: Value, places: Value | None) -> None:
+        self.f = f
+        self.scalar = scalar
+        self.keys = keys
+        self.places = places
+
+    def key(self, at: Value) -> Value:
+        return self.f.load(self.scalar, self.keys.offset(at, self.scalar))
+
+    def place(self, at: Value) -> Value:
+        assert self.places is not None
+        return self.f.load("i32", self.places.offset(at, "i32"))
+
+    def put(self, at: Value, key: Value, place: Value | None) -> None:
+        self.f.store(key, self.keys.offset(at, self.scalar))
+        if self.places is not None and place is not None:
+            self.f.store(place, self.places.offset(at, "i32"))
+
+
+def _emit_sort(
+    places: bool, settings: Settings, name: str, frame: Frame, step: Step
+) -> list[Kernel] | NotDefined:
+    first = step.group.members[0]
+    x = first.sources[0]
+    axis, descending = first.argument
+    outer, extent, inner = split_at(x.shape, axis)
+    size = x.dtype.itemsize
+    room = -(-(extent + 1) * (size + 4 * places) // 64) * 64
+    if 2 * room + 128 > SCRATCH:
+        return NotDefined("rows that do not fit into thread memory are sorted by NumPy")
+    w = Writer(settings, name, frame, step)
+    f, scalar = w.f, memory_type(x.dtype)
+    scratch = f.params[3]
+    rows = []
+    for i in range(2):
+        base = scratch.offset(i * room)
+        own = base.offset(-(-(extent + 1) * size // 4) * 4) if places else None
+        rows.append(_Row(f, scalar, base, own))
+    work = x.type.size * max(extent.bit_length(), 1) * 8
+    with w.all_of(outer * inner, work) as task:
+        row = f.emit("i64", f"udiv i64 {task.text}, {inner}")
+        column = f.emit("i64", f"urem i64 {task.text}, {inner}")
+        start = row * (extent * inner) + column
+        with f.loop(0, extent) as loop:
+            value = f.load(scalar, w.sources[0].offset(start + loop.index * inner, scalar))
+            value = _turned(w, value, x.dtype) if descending else value
+            rows[0].put(loop.index, value, loop.index.cast("trunc", "i32") if places else None)
+        result = _sorted(w, rows, extent, x.dtype)
+        with f.loop(0, extent) as loop:
+            target = start + loop.index * inner
+            if places:
+                found = result.place(loop.index).cast("sext", "i64")
+                f.store(found, w.result.offset(target, "i64"))
+            else:
+                value = result.key(loop.index)
+                value = _turned(w, value, x.dtype) if descending else value
+                f.store(value, w.result.offset(target, scalar))
+    (kernel,) = w.done(outer * inner, work)
+    return [Kernel(kernel.function, kernel.tasks, kernel.flops, kernel.bytes, 2 * room)]
+
+
+def _sorted(w: Writer, rows: Sequence[_Row], extent: int, dtype: Any) -> _Row:
+    """Merge sort from the bottom up: runs of 1, 2, 4, … elements; returns where the result lies."""
+    f = w.f
+    source, target = rows
+    width = 1
+    while width < extent:
+        with f.loop(0, extent, 2 * width) as runs:
+            low = runs.index
+            middle, high = (
+                end.lt(extent).select(end, f.i64(extent)) for end in (low + width, low + 2 * width)
+            )
+            _merge(w, source, target, (low, middle, high), dtype)
+        source, target = target, source
+        width *= 2
+    return source
+
+
+def _merge(
+    w: Writer, source: _Row, target: _Row, ends: tuple[Value, Value, Value], dtype: Any
+) -> None:
+    """Two sorted runs become one. Elements one past a run are read, but not chosen."""
+    f = w.f
+    low, middle, high = ends
+
+    def compared(value: Value) -> Value:
+        return half_to_float(value, w.machine) if value.type == "half" else value
+
+    with f.loop(low, high, 1, [low, middle]) as loop:
+        i, j = loop.values
+        left, right = source.key(i), source.key(j)
+        behind = _less(compared(right), compared(left), dtype) | i.ge(middle)
+        take = behind & j.lt(high)
+        place = None
+        if source.places is not None:
+            place = take.select(source.place(j), source.place(i))
+        target.put(loop.index, take.select(right, left), place)
+        loop.carry(i + (~take).cast("zext", "i64"), j + take.cast("zext", "i64"))
+
+
+sort: Emitter = partial(_emit_sort, False)
+argsort: Emitter = partial(_emit_sort, True)
