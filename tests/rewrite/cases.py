@@ -181,7 +181,7 @@ LAYOUT = [
         lambda x: broadcast_to(reshape_(x, shape=(1, 3)), (2, 3)),
         "broadcast_to",
     ),
-    Case("sum_over_ones", (hole(1, 3),), lambda x: sums(x, 0, 1), "reshape sum"),
+    Case("sum_over_ones", (hole(1, 3),), lambda x: sums(x, 0, 1), "sum reshape"),
     Case(
         "extreme_over_ones",
         (hole(1, 3),),
@@ -287,7 +287,7 @@ CONTRACTION = [
         "contraction_of_broadcast",
         (m,),
         lambda x: matmul(x, array(np.broadcast_to(0.25, (3, 4)))),
-        "sum mul reshape broadcast_to",
+        "sum mul broadcast_to",
     ),
     Case(
         "sum_of_products",
@@ -309,7 +309,7 @@ INDEXING = [
         "one_place_per_row",
         (m, k),
         _picked_and_pulled,
-        "reshape gather less add where equal where",
+        "reshape less add where equal where gather",
     ),
     Case("sum_of_one_per_row", (m, k), _one_hot, "reshape gather"),
 ]

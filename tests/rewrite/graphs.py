@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from chainrule.core.graph import Graph
-from chainrule.core.node import INPUT, Node, apply, array, input_node, literal
+from chainrule.core.node import Node, apply, array, input_node, literal
 from chainrule.core.types import array_type
 from chainrule.ops import arithmetic as ar
 from chainrule.ops.choice import abs_, maximum, minimum, where
@@ -257,5 +257,4 @@ def random_graph(seed: int, steps: tuple[Step, ...], size: int = 14) -> Graph:
     nodes: list[Node] = list(inputs)
     for _ in range(size):
         nodes.append(steps[rng.integers(len(steps))](rng, nodes))
-    outputs = [node for node in nodes[-4:] if node.primitive is not INPUT]
-    return Graph(inputs, outputs)
+    return Graph(inputs, nodes[-4:])

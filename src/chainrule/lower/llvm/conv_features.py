@@ -31,7 +31,7 @@ from chainrule.lower.llvm.conv_shape import (
     Triple,
     up,
 )
-from chainrule.lower.llvm.conv_tile import Tile, choose_tile, finish_row, tile_sums
+from chainrule.lower.llvm.conv_tile import Span, Tile, choose_tile, finish_row, tile_sums
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
@@ -99,58 +99,101 @@ def _tile_row(
     kernel: Value,
     taps: Sequence[tuple[int, int]],
     targets: Sequence[Value],
-    window: tuple[Value, Value] | None,
+    window: Span | None,
+    all_taps: Value | None,
     accumulate: bool,
 ) -> None:
     """The sums of some rows of the result, stored as (row, pixel, feature).
 
     Where the last tile of a row would go beyond it, it starts earlier and repeats some pixels: not
-    with sums that accumulate, whose tiles are exact.
+    with sums that accumulate, whose tiles are exact. Where the input is spread out, the pixels that
+    need the same taps are computed together.
     """
-    columns, lanes, scalar = g.out[2], tile.lanes, g.scalar
-    pieces = -(-columns // tile.pixels)
+    lanes, scalar = tile.lanes, g.scalar
+    sorts = 1 if accumulate else _sorts(g)
+    pieces = -(-g.out[2] // (sorts * tile.pixels))
     pixel = g.stride[2] * source.step[2]
     type = vector(lanes, scalar)
-    with f.loop(0, pieces) as piece:
-        first = least(piece.index * tile.pixels, columns - tile.pixels)
+    with f.loop(0, sorts) as sort, f.loop(0, pieces) as piece:
+        columns = divided(f.i64(g.out[2] + sorts - 1) - sort.index, sorts)
+        number = least(piece.index * tile.pixels, columns - tile.pixels)
+        first = number * sorts + sort.index
         rows = [start.offset(first * pixel, scalar) for start in starts]
         places = [
-            target.offset((first + p) * tile.width + v * lanes, scalar)
+            target.offset((first + p * sorts) * tile.width + v * lanes, scalar)
             for target in targets
             for p in range(tile.pixels)
             for v in range(tile.vectors)
         ]
-        sums = [
-            f.load(type, place) if accumulate else f.constant(type, 0) for place in places
-        ]
-        sums = tile_sums(f, machine, tile, scalar, rows, pixel, kernel, taps, sums, window)
+        spans: dict[int, Span] = {} if window is None else {2: window}
+        if sorts > 1 and all_taps is not None:
+            tap = _first_tap(g, 2, sort.index)
+            spans[3] = _or_all((tap, g.kernel[2], sorts), all_taps, g.kernel[2])
+        sums = [f.load(type, place) if accumulate else f.constant(type, 0) for place in places]
+        sums = tile_sums(
+            f, machine, tile, scalar, rows, pixel * sorts, kernel, taps, sums, spans
+        )
         for value, place in zip(sums, places, strict=True):
             f.store(value, place)
 
 
+# Where the padded input is zero by construction, products are left out: rows of padding, and the
+# zeros between elements that are spread out. Zero times infinity is NaN, so this holds for finite
+# kernels only; a flag, computed where the kernel is packed, says when all products are needed.
+
+
+def _sorts(g: Geometry) -> int:
+    """How many sorts of columns there are that need different taps."""
+    spread = g.spread[2]
+    return spread if g.dilation[2] == 1 and spread <= g.out[2] else 1
+
+
 def _skips(g: Geometry) -> bool:
-    """Whether some rows of taps meet nothing but zeros of padding."""
-    high = g.reach(1, g.out[1]) - g.low[1] > g.x_extent[1]
-    return g.spread[1] == 1 and (g.low[1] > 0 or high)
+    """Whether some rows of taps meet nothing but zeros."""
+    if g.spread[1] > 1:
+        return g.dilation[1] == 1
+    return g.low[1] > 0 or g.reach(1, g.out[1]) - g.low[1] > g.x_extent[1]
+
+
+def _first_tap(g: Geometry, axis: int, place: Value) -> Value:
+    """The first tap that meets an element and not a zero in between."""
+    start = place.f.i64(g.low[axis]) - place * g.stride[axis]
+    spread = g.spread[axis]
+    enough = spread * (g.out[axis] * g.stride[axis] + abs(g.low[axis]))
+    return remainder(start + enough, spread)
+
+
+def _or_all(span: Span, all_taps: Value, count: int) -> Span:
+    """The taps of a span, or every one of them."""
+    f = all_taps.f
+    first, stop, step = (f.i64(v) if isinstance(v, int) else v for v in span)
+    return (
+        all_taps.select(f.i64(0), first),
+        all_taps.select(f.i64(count), stop),
+        all_taps.select(f.i64(1), step),
+    )
 
 
 def _window(
     g: Geometry, heights: Sequence[Value], top: Value | int, count: int, all_taps: Value
-) -> tuple[Value, Value]:
+) -> Span:
     """The rows of taps, of ``count`` from ``top`` on, that meet the input in some of the rows at
-    these heights of the result; all of them if ``all_taps``: zero times infinity is NaN."""
-    f = heights[0].f
+    these heights of the result. Of spread-out input there is only one such row."""
+    f, spread, dilation = all_taps.f, g.spread[1], g.dilation[1]
     lows, highs = [], []
     for y in heights:
         start = f.i64(g.low[1]) - y * g.stride[1]
-        lows.append(divided(most(start, 0) + (g.dilation[1] - 1), g.dilation[1]))
-        stop = most(start + g.x_extent[1], 0)
-        highs.append(divided(stop + (g.dilation[1] - 1), g.dilation[1]))
+        low = divided(most(start, 0) + (dilation - 1), dilation)
+        if spread > 1:
+            low = start.ge(0).select(start, _first_tap(g, 1, y))
+        stop = most(start + ((g.x_extent[1] - 1) * spread + 1), 0)
+        lows.append(low)
+        highs.append(divided(stop + (dilation - 1), dilation))
     low, high = lows[0], highs[0]
     for a, b in zip(lows[1:], highs[1:], strict=True):
         low, high = least(low, a), most(high, b)
     low, high = least(most(low - top, 0), count), least(most(high - top, 0), count)
-    return all_taps.select(f.i64(0), low), all_taps.select(f.i64(count), high)
+    return _or_all((low, high, spread), all_taps, count)
 
 
 @dataclass(frozen=True)
@@ -186,13 +229,19 @@ class Forward:
         if rows * depth < 4 and g.batch > 2 * TASKS:
             images = min(4, g.batch // TASKS)
         block = _Rows(images, depth, rows)
-        tile = choose_tile(machine, g.scalar, block.count, columns, g.features)
+        alike = block.count if g.spread[1] == 1 else 1  # rows that need the same taps
+        tile = choose_tile(machine, g.scalar, alike, columns // _sorts(g), g.features)
         return Forward(g, machine, tile, block, None if direct else planes_of(rows))
 
     @property
     def features(self) -> int:
         """Blocks of features."""
         return -(-self.g.features // self.tile.width)
+
+    @property
+    def _looks(self) -> bool:
+        """Whether it matters that the kernel is finite."""
+        return _skips(self.g) or _sorts(self.g) > 1
 
     @property
     def kernel_numbers(self) -> int:
@@ -254,7 +303,7 @@ class Forward:
                 self.tile.width,
                 _kernel_taps(g, g.channels, g.kernel[1]),
             )
-            if _skips(g):
+            if self._looks:
                 flag = any_not_finite(f, self.machine, packed, g.scalar, self.kernel_numbers)
                 f.store(flag.cast("zext", "i8"), target.offset(self._flags).offset(task.index))
         f.ret()
@@ -302,7 +351,7 @@ class Forward:
                 place = group * g.x_group + n0 * g.x_batch + source.corner(g)
                 origin = base.offset(place + y0 * (g.stride[1] * source.step[1]), g.scalar)
             ahead = None
-            if self.planes is not None and read_x is None and blocks == rows.images == 1:
+            if read_x is None and blocks == rows.images == 1:
                 later = least(part + 1, batches * g.groups - 1)
                 place = remainder(later, g.groups) * g.x_group
                 place = place + divided(later, g.groups) * g.x_batch
@@ -324,10 +373,11 @@ class Forward:
                     )
                 one_row = g.out[2] * tile.width
                 number = group * self.features + fb.index
-                window = None
-                if _skips(g):
+                flag = window = None
+                if self._looks:
                     flag = f.load("i8", packed.offset(self._flags).offset(number)).ne(0)
-                    window = _window(g, heights, 0, g.kernel[1], flag)
+                    if _skips(g):
+                        window = _window(g, heights, 0, g.kernel[1], flag)
                 _tile_row(
                     f,
                     g,
@@ -339,6 +389,7 @@ class Forward:
                     source.taps(g, g.channels, g.kernel[1]),
                     [sums.offset(i * one_row, g.scalar) for i in range(tile.rows)],
                     window,
+                    flag,
                     accumulate=False,
                 )
                 with f.loop(0, tile.rows) as i:
@@ -455,7 +506,7 @@ class Split:
         """Whether leaving out rows of padding is worth looking for what is not finite."""
         padding = self.g.reach(1, self.g.out[1]) - self.g.x_extent[1]
         saved = padding * self.rows.count * self.g.out[2]
-        return _skips(self.g) and saved > 4 * self.g.reach(1, self.g.out[1])
+        return _skips(self.g) and self.g.spread[1] == 1 and saved > 4 * self.g.reach(1, self.g.out[1])
 
     def emit(
         self,
@@ -571,6 +622,7 @@ class Split:
                             source.taps(g, 1, self.height),
                             targets,
                             window,
+                            flag,
                             accumulate=True,
                         )
         f.ret()

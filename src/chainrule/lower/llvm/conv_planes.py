@@ -171,12 +171,25 @@ def _row_copier(
                 done = count
         elif straight and spread == 1 and planes.phases == 2:
             done = count // (2 * lanes) * (2 * lanes)
-            with f.loop(0, done, 2 * lanes) as loop:
-                a, b = load(loop.index, lanes, None), load(loop.index + lanes, lanes, None)
-                half = divided(loop.index, 2)
+
+            def parted(i: Value, first: Value, second: Value) -> None:
                 for odd in range(2):
                     places = list(range(odd, 2 * lanes, 2))
-                    store(a.shuffle(places, b), half + planes.column(start + odd))
+                    place = divided(i, 2) + planes.column(start + odd)
+                    store(first.shuffle(places, second), place)
+
+            with f.loop(0, done, 2 * lanes) as loop:
+                i = loop.index
+                parted(i, load(i, lanes, None), load(i + lanes, lanes, None))
+            rest = count - done
+            if rest > 0 and machine.masks:
+                i = f.i64(done)
+                low = load(i, lanes, f.mask(lanes, min(rest, lanes)))
+                high = f.constant(low.type, 0)
+                if rest > lanes:
+                    high = load(i + lanes, lanes, f.mask(lanes, rest - lanes))
+                parted(i, low, high)
+                done = count
         elif straight and spread == 2 and planes.phases == 1:
             done = count // lanes * lanes
             with f.loop(0, done, lanes) as loop:

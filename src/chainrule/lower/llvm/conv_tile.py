@@ -7,7 +7,7 @@ per pixel, wherever that lies: strides, dilation and exchanged axes are offsets 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -16,9 +16,11 @@ from chainrule.lower.llvm.conv_shape import Epilogue, Geometry
 from chainrule.lower.llvm.ir import Function, Value, vector
 from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["Tile", "choose_tile", "finish_row", "tile_sums"]
+__all__ = ["Span", "Tile", "choose_tile", "finish_row", "tile_sums"]
 
 Dims = Sequence[tuple[int, int]]
+Span = tuple[Value | int, Value | int, Value | int]
+"""The start, stop and step of a loop."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def tile_sums(
     kernel: Value,
     dims: Dims,
     sums: Sequence[Value],
-    window: tuple[Value, Value] | None = None,
+    window: Mapping[int, Span],
 ) -> list[Value]:
     """``sums`` plus the products over all taps, in order of pixels and then vectors.
 
@@ -91,26 +93,21 @@ def tile_sums(
         pixel: the distance of neighbouring pixels in the input.
         kernel: packed by `pack_kernel`.
         dims: count and distance in the input of channels and taps along each axis.
-        window: the first row of taps that is needed and the one after the last, else all are.
+        window: for some of these axes which taps are needed.
     """
     lanes, type = tile.lanes, vector(tile.lanes, scalar)
-    bounds: dict[int, tuple[Value | int, Value | int]] = {}
-    if window is None:
-        axes = merged(dims)
-    else:
-        outer, inner = merged(dims[:2]), [dim for dim in dims[3:] if dim[0] > 1]
-        axes = [*outer, dims[2], *inner]
-        bounds[len(outer)] = window
+    axes, bounds = _loops(dims, window)
     count, step = axes[-1]
-    unroll = max(u for u in range(1, 5) if count % u == 0)
     if len(axes) - 1 in bounds:
         unroll = 1
-    if step % pixel == 0 and step // pixel < tile.pixels:
+    else:
+        unroll = max(u for u in range(1, 5) if count % u == 0)
+    if any(u * step % pixel == 0 and u * step // pixel < tile.pixels for u in range(1, unroll)):
         unroll = 1  # LLVM would keep what neighbouring taps share in registers that it has not got
 
     def taps(place: Value, number: Value, values: Sequence[Value]) -> list[Value]:
-        first, stop = bounds.get(len(axes) - 1, (0, count))
-        with f.loop(first, stop, unroll, values) as loop:
+        first, stop, by = bounds.get(len(axes) - 1, (0, count, unroll))
+        with f.loop(first, stop, by, values) as loop:
             current = list(loop.values)
             at = place + loop.index * step
             starts = [row.offset(at, scalar) for row in rows]
@@ -135,8 +132,8 @@ def tile_sums(
         if depth == len(axes) - 1:
             return taps(place, number, values)
         n, distance = axes[depth]
-        first, stop = bounds.get(depth, (0, n))
-        with f.loop(first, stop, 1, values) as loop:
+        first, stop, by = bounds.get(depth, (0, n, 1))
+        with f.loop(first, stop, by, values) as loop:
             inner = nest(
                 depth + 1,
                 place + loop.index * distance,
@@ -149,6 +146,21 @@ def tile_sums(
     return nest(0, f.i64(0), f.i64(0), sums)
 
 
+def _loops(dims: Dims, window: Mapping[int, Span]) -> tuple[list[tuple[int, int]], dict[int, Span]]:
+    """Loops over all taps, neighbours joined where no window is between, and the bounds of some."""
+    axes: list[tuple[int, int]] = []
+    bounds: dict[int, Span] = {}
+    run: list[tuple[int, int]] = []
+    for axis, dim in enumerate(dims):
+        if axis not in window:
+            run.append(dim)
+            continue
+        axes += [joint for joint in merged(run) if joint[0] > 1]
+        bounds[len(axes)] = window[axis]
+        axes.append(dim)
+        run = []
+    axes += [joint for joint in merged(run) if joint[0] > 1]
+    return axes or [(1, 0)], bounds
 
 
 def finish_row(

@@ -106,6 +106,17 @@ class Emission:
         with self.scope(preheader):
             yield
 
+    @contextmanager
+    def somewhere(self) -> Iterator[None]:
+        """Code at a place that need not come before other code written later; what does not depend
+        on the place goes to the start of the function."""
+        assert self.depth == 0
+        self.scopes.append(_Scope(self.f.region))
+        try:
+            yield
+        finally:
+            self.scopes.pop()
+
     def know(self, var: Var, value: Value) -> None:
         """From here on, in the innermost scope, ``var`` has this value."""
         self.value_of_var[var] = value

@@ -148,7 +148,7 @@ class Frame:
     def _in_place(self, writer: Group, node: Node, source: Node) -> bool:
         """Whether each element of ``source`` is read only where that of ``node`` is written."""
         if writer.kind not in ("loop", "contract", "conv"):
-            return not any(source in (n, *n.sources) for n in writer.members)
+            return source not in self._nodes_read(writer)
         first = writer.members[0]
         if writer.kind != "loop" and any(
             self.operand(first, s).base is source for s in first.sources

@@ -266,7 +266,7 @@ def emit_compute(
 
         if blocks_k > 1:
             with f.loop(0, k, plan.block_k) as loop:
-                inner(loop.index)
+                inner(f.opaque(loop.index))
         else:
             inner(None)
     f.ret()

@@ -157,7 +157,7 @@ def _pack_transposed(
     part = min(count, 16 // size_of(scalar))
     active = min(count, k)
     with f.loop(0, plan.width, count) as columns:
-        first = col + columns.index
+        first = f.opaque(col + columns.index)
         cols = [first + i for i in range(count)]
         if shape.n % plan.width:
             cols = [minimum(place, shape.n - 1) for place in cols]
@@ -166,7 +166,7 @@ def _pack_transposed(
             heads = [base.offset(place * shape.b[2], scalar) for place in cols]
         with f.loop(start, stop, count) as loop:
             # the last block overlaps the one before it, and writes the same again
-            row = minimum(loop.index, max(k - count, 0))
+            row = f.opaque(minimum(loop.index, max(k - count, 0)))
             line = to.offset(row * plan.width + columns.index, scalar)
             if not isinstance(source, Value):
                 mask = None if active == count else f.mask(count, active)

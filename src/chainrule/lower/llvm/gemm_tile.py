@@ -166,8 +166,9 @@ def finish_buffer(
     ``active`` lanes."""
     align = tile.lanes * size_of(tile.scalar)
     with f.loop(0, rows) as loop:
-        line = buffer.offset(loop.index * tile.width, tile.scalar)
-        place = row + loop.index
+        index = f.opaque(loop.index)
+        line = buffer.offset(index * tile.width, tile.scalar)
+        place = row + index
         with f.loop(0, full) as inner:
             shift = inner.index * tile.lanes
             acc = f.load(tile.type, line.offset(shift, tile.scalar), align)

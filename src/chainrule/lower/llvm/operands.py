@@ -66,7 +66,7 @@ class _Finish:
             acc, mask, count = acc.lane(0), None, 1
         em.count = count
         em.vector_var = group.axes[-1] if count > 1 and group.axes else None
-        with em.block():
+        with em.somewhere():
             for var, value in known:
                 em.know(var, value)
             em.bind(group.members[0], acc)

@@ -126,7 +126,10 @@ class _Writer:
             return []
         special = SPECIAL.get(group.kind)
         if callable(special):
-            return special(self.settings, name, frame, step)
+            found: list[Kernel] | NotDefined = special(self.settings, name, frame, step)
+            if not isinstance(found, NotDefined):
+                return found
+            special = found
         first = group.members[0]
         sources = []
         for source in first.sources:
@@ -215,6 +218,7 @@ class StepWriter:
             self.reference(step.extra)
         for number, kernel in enumerate(kernels):
             if number:
+                self.written += step.writes  # the kernels of a step follow on one another
                 self.meet()
             self.run(kernel)
         self.read += step.reads

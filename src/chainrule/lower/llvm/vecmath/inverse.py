@@ -116,8 +116,8 @@ def atan2(m: Math, y: Value, x: Value) -> Value:
     steep = up.gt(right)
     less, more = steep.select(right, up), steep.select(up, right)
     # sums of sizes must not overflow, and ∞/∞ and 0/0 are the angles of (1, 1) and (1, 0)
-    half = m.where(more.gt(1.0), 0.25, 1.0)
-    less, more = less * half, more * half
+    scale = m.where(more.gt(2.0 ** (m.bias - 3)), 0.25, 1.0)
+    less, more = less * scale, more * scale
     both = less.eq(_INFINITY)
     less, more = m.where(both, 1.0, less), m.where(both | more.eq(0.0), 1.0, more)
     angle = _angle(m, less, more)

@@ -57,7 +57,9 @@ def _pow(m: Math, x: Value, y: Value) -> Value:
     if m.single:
         result = exp(m, exponent * log(m, size))
     else:
-        result = exp(m, *m.times((exponent, m.constant(0.0)), _log_twice(m, size)))
+        high, low = m.times((exponent, m.constant(0.0)), _log_twice(m, size))
+        # exp cuts off a large first part, of which the second is then no correction
+        result = exp(m, high, m.abs(high).lt(1024.0).select(low, 0.0))
     infinite = size.eq(_INFINITY)
     to_infinity = infinite ^ y.lt(0.0)
     result = (infinite | size.eq(0.0)).select(m.where(to_infinity, _INFINITY, 0.0), result)
