@@ -2,6 +2,7 @@
 
 python -m bench             all of them
 python -m bench nodes       one, by the name of its module
+python -m bench native …    whole programs beside every peer, with options of its own
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import native
 from bench.common import Row, machine
 
 NAMES = (
@@ -25,6 +27,7 @@ NAMES = (
     "hvp_cost",
     "taylor_order",
     "checkpoint_memory",
+    "native",
 )
 RESULTS = Path(__file__).parent / "results"
 
@@ -46,6 +49,8 @@ def _cell(value: str | int | float) -> str:
 
 
 def main(chosen: list[str]) -> int:
+    if chosen[:1] == ["native"]:
+        return native.main(chosen[1:])
     unknown = [name for name in chosen if name not in NAMES]
     if unknown:
         print(f"no measurement {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
@@ -55,6 +60,9 @@ def main(chosen: list[str]) -> int:
     show(console, "Machine", [{"what": what, "is": text} for what, text in described.items()])
     RESULTS.mkdir(exist_ok=True)
     for name in chosen or NAMES:
+        if name == "native":
+            native.main([])
+            continue
         module = importlib.import_module(f"bench.{name}")
         rows = module.run()
         show(console, f"{name}: {module.__doc__.splitlines()[0]}", rows)

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any
 
 Row = dict[str, str | int | float]
-PEERS = ("torch", "jax", "autograd")
+PEERS = ("torch", "jax", "autograd", "casadi", "scikit-learn")
 
 
 @dataclass(frozen=True)

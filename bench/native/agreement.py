@@ -13,8 +13,7 @@ CHANGE = "change of "
 def changes(before: Numbers, after: Numbers) -> Numbers:
     """How far each parameter moved: comparing this is stricter than comparing parameters."""
     return {
-        CHANGE + name: np.asarray(after[name], np.float64) - before[name]
-        for name in sorted(before)
+        CHANGE + name: np.asarray(after[name], np.float64) - before[name] for name in sorted(before)
     }
 
 

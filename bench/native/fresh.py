@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from time import perf_counter
 
 from bench.native import ROOT, environment
@@ -16,22 +17,23 @@ from bench.native.workload import Fresh, Outcome
 TIMEOUT = 300.0
 
 
-def measure(workload: Fresh, skip: tuple[str, ...] = ()) -> dict[str, Outcome]:
+def measure(workload: Fresh, skip: Sequence[str] = ()) -> dict[str, Outcome]:
     """Start a process for each contestant in every round, in random order."""
-    commands = {name: c for name, c in workload.commands().items() if name not in skip}
+    commands = workload.commands()
     samples: dict[str, list[float]] = {name: [] for name in commands}
     results: dict[str, float] = {}
-    failed: dict[str, Outcome] = {}
+    failed = {name: Outcome(failed="skipped") for name in commands if name in skip}
     order = list(commands)
     shuffle = random.Random(0).shuffle
     with tempfile.TemporaryDirectory() as warm:
         for name in order:  # fills the disk cache of the operating system, and the warm one
+            if name in failed:
+                continue
             try:
                 results[name] = _run(commands[name], _cache(name, warm))[1]
             except (subprocess.SubprocessError, ValueError) as error:
                 failed[name] = Outcome(failed=str(error))
-        for name, outcome in _disagreeing(results, workload.tolerance).items():
-            failed[name] = outcome
+        failed |= _disagreeing(results, workload.tolerance)
         for _ in range(workload.rounds):
             shuffle(order)
             for name in order:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
@@ -16,13 +16,15 @@ PATIENCE = 240
 """Seconds that a contestant has to get ready; some compile for long."""
 
 
-def measure(workload: Steady, seconds: float, skip: tuple[str, ...] = ()) -> dict[str, Outcome]:
+def measure(workload: Steady, seconds: float, skip: Sequence[str] = ()) -> dict[str, Outcome]:
     """Outcomes by contestant. What the first peer that runs computes is what all must compute."""
-    contestants = {n: c for n, c in workload.contestants().items() if n not in skip}
-    outcomes: dict[str, Outcome] = {}
+    contestants = workload.contestants()
+    outcomes = {name: Outcome(failed="skipped") for name in contestants if name in skip}
     ready: dict[str, Runner] = {}
     found: dict[str, Numbers] = {}
     for name, make in contestants.items():
+        if name in outcomes:
+            continue
         try:
             with _time_limit(PATIENCE):
                 ready[name] = make()

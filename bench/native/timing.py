@@ -27,7 +27,7 @@ def once(runner: Runner) -> float:
 
 
 def _sample(runner: Runner, calls: int) -> float:
-    """Seconds for one of several calls in a row, from the start, after a call that wakes threads."""
+    """Seconds for one of several calls in a row, after one that wakes the threads."""
     runner.reset()
     sleep(PAUSE)
     once(runner)

@@ -64,14 +64,10 @@ def train(
             v += 0.001 * (g * g)
             p -= rate * (m / first) / (np.sqrt(v) / second + 1e-8)
 
-    return Runner(
-        call, lambda: {"loss": np.asarray(value), **changes(arrays, params)}, reset
-    )
+    return Runner(call, lambda: {"loss": np.asarray(value), **changes(arrays, params)}, reset)
 
 
-def function(
-    f: Callable[..., Any], arrays: Sequence[np.ndarray], names: Sequence[str]
-) -> Runner:
+def function(f: Callable[..., Any], arrays: Sequence[np.ndarray], names: Sequence[str]) -> Runner:
     """Calls of a function with a flat tuple of results."""
     results: Any = None
 

@@ -77,6 +77,4 @@ def function(f: Callable[..., Any], arrays: Sequence[np.ndarray], names: Sequenc
         nonlocal results
         results = run(*inputs)
 
-    return Runner(
-        call, lambda: {name: r.numpy() for name, r in zip(names, results, strict=True)}
-    )
+    return Runner(call, lambda: {name: r.numpy() for name, r in zip(names, results, strict=True)})

@@ -23,6 +23,9 @@ space.log_softmax, space.softmax = jax.nn.log_softmax, jax.nn.softmax
 space.logsumexp = jax.scipy.special.logsumexp
 
 
+wait: Any = jax.block_until_ready
+
+
 def zeros(params: Any) -> Any:
     """The state of Adam at the start."""
     return (
@@ -71,7 +74,7 @@ def train(
         nonlocal params, state
         params = {name: jnp.array(array, copy=True) for name, array in arrays.items()}
         state = zeros(params)
-        jax.block_until_ready((params, state))
+        wait((params, state))
 
     def call() -> None:
         nonlocal params, state, value
@@ -81,7 +84,7 @@ def train(
         found = {name: np.asarray(leaf) for name, leaf in params.items()}
         return {"loss": np.asarray(value), **changes(arrays, found)}
 
-    return Runner(call, numbers, reset, lambda: jax.block_until_ready((params, value)))
+    return Runner(call, numbers, reset, lambda: wait((params, value)))
 
 
 def function(
@@ -99,7 +102,7 @@ def function(
 
     def call() -> None:
         nonlocal results
-        results = jax.block_until_ready(run(*inputs))
+        results = wait(run(*inputs))
 
     return Runner(
         call,

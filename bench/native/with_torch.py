@@ -16,7 +16,9 @@ torch.set_num_threads(THREADS)
 torch.set_flush_denormal(True)  # else parameters that come to rest make steps many times slower
 
 Loss = Callable[..., torch.Tensor]
-OPTIONS = {"cpp_wrapper": True}  # less work in Python for each call than the default
+OPTIONS: dict[str, Any] = {
+    "cpp_wrapper": True
+}  # less work in Python for each call than the default
 
 
 def tensors(arrays: Sequence[np.ndarray]) -> list[torch.Tensor]:
@@ -103,9 +105,7 @@ def train_compiled(arrays: Numbers, loss: Loss, batch: Sequence[Any], rate: floa
     return Runner(call, lambda: _numbers(arrays, params, value), reset)
 
 
-def function(
-    f: Callable[..., Any], arrays: Sequence[np.ndarray], names: Sequence[str]
-) -> Runner:
+def function(f: Callable[..., Any], arrays: Sequence[np.ndarray], names: Sequence[str]) -> Runner:
     """Calls of a function with a flat tuple of results."""
     inputs = tensors(arrays)
     results: Any = None

@@ -567,3 +567,14 @@ def test_many_leaves() -> None:
     assert door(*args).item() == 1400
     huge = ([owned(1)] * 20_000,)
     assert type(make_door(describe(nothing, huge, NONE), huge)) is not BUILT_IN
+
+
+def test_a_number_in_place_of_a_tensor_of_a_module_is_static(make: Any) -> None:
+    class Scale(cr.nn.Module):
+        factor: Any
+
+    args = (Scale(cr.tensor(2.0)),)
+    door = make(describe(nothing, args, NONE), args)
+    assert door(*args) is None
+    for factor in (2.0, np.float64(2), None, "2"):
+        assert is_slow(door(Scale(factor)))

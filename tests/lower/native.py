@@ -53,8 +53,8 @@ def module_text(
 class Native:
     """``native(*arrays)``: the code on arrays of one size, and where it was loaded."""
 
-    def __init__(self, text: str, result: Any, lanes: int) -> None:
-        self._code: Code = load(compile_object(text, host()))
+    def __init__(self, text: str, result: Any, lanes: int, machine: Machine) -> None:
+        self._code: Code = load(compile_object(text, machine))
         self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64)(
             self._code.address("run")
         )
@@ -84,8 +84,10 @@ def native(
     arity: int = 1,
     lanes: int = 16,
     accuracy: Accuracy = "default",
+    machine: Machine | None = None,
 ) -> Native:
     """A primitive on arrays of ``dtype``; the first source of ``where`` is boolean."""
+    machine = machine or host()
     sources = [dtype] * arity
     if name == "where":
         sources[0] = "bool"
@@ -94,5 +96,5 @@ def native(
         return elementwise.emit_elementwise(c, name, values, argument)
 
     result = result or dtype
-    text = module_text(write, sources, result, host(), lanes, accuracy)
-    return Native(text, result, lanes)
+    text = module_text(write, sources, result, machine, lanes, accuracy)
+    return Native(text, result, lanes, machine)

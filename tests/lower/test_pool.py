@@ -1,9 +1,11 @@
 import ctypes
+import faulthandler
 import random
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +30,14 @@ def sum_below(n: int) -> int:
 
 
 SUM = sum_below(N)
+
+
+@pytest.fixture(autouse=True)
+def watchdog() -> Iterator[None]:
+    """Threads that wait for each other forever must not hang the tests."""
+    faulthandler.dump_traceback_later(120, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 def program(module: Module, name: str) -> Function:
@@ -141,7 +151,7 @@ def test_threads_meet_in_barriers(threads: int) -> None:
 
 def test_teams_of_changing_size() -> None:
     sizes = random.Random(0)
-    for _ in range(100):
+    for _ in range(40):
         check_rounds(sizes.randint(1, 5))
 
 

@@ -103,7 +103,7 @@ def contestants() -> Contestants:
         def reset() -> None:
             nonlocal x, state
             x = library.numpy.array(start["x"], copy=True)
-            state = library.block_until_ready(with_jax.zeros(x))
+            state = with_jax.wait(with_jax.zeros(x))
 
         def call() -> None:
             nonlocal x, state
@@ -112,7 +112,7 @@ def contestants() -> Contestants:
         def numbers() -> Numbers:
             return changes(start, {"x": np.asarray(x)})
 
-        return Runner(call, numbers, reset, lambda: library.block_until_ready((x, state)))
+        return Runner(call, numbers, reset, lambda: with_jax.wait((x, state)))
 
     return {
         with_chainrule.name(): chainrule,

@@ -126,9 +126,7 @@ def contestants() -> Contestants:
         from bench.native import with_autograd
 
         space = with_autograd.space
-        f = with_autograd.value_and_grad(
-            lambda *args: _objective(space, zeros, LOWER, *args), 3
-        )
+        f = with_autograd.value_and_grad(lambda *args: _objective(space, zeros, LOWER, *args), 3)
         return with_autograd.function(f, arrays, NAMES)
 
     return {

@@ -91,9 +91,7 @@ def conv() -> Contestants:
 
         return Runner(
             call,
-            lambda: {
-                n: r.detach().numpy() for n, r in zip(CONV_NAMES, results, strict=True)
-            },
+            lambda: {n: r.detach().numpy() for n, r in zip(CONV_NAMES, results, strict=True)},
         )
 
     def torch_compiled() -> Runner:
@@ -102,7 +100,7 @@ def conv() -> Contestants:
         from bench.native import with_torch
 
         def f(x: Array, w: Array, ct: Array) -> Any:
-            value, pullback = library.func.vjp(torch_conv, x, w)
+            value, pullback = library.func.vjp(torch_conv, x, w)[:2]
             return value, *pullback(ct)
 
         return with_torch.function_compiled(f, [x, w, ct], CONV_NAMES)

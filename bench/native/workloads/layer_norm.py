@@ -58,7 +58,7 @@ def contestants() -> Contestants:
         from bench.native import with_torch
 
         def f(x: Array, scale: Array, shift: Array, ct: Array) -> Any:
-            value, pullback = library.func.vjp(torch_norm, x, scale, shift)
+            value, pullback = library.func.vjp(torch_norm, x, scale, shift)[:2]
             return value, *pullback(ct)
 
         return with_torch.function_compiled(f, data, NAMES)
@@ -82,9 +82,9 @@ def contestants() -> Contestants:
         from bench.native import with_autograd
 
         def f(x: Array, scale: Array, shift: Array, ct: Array) -> Any:
-            pull, value = library.make_vjp(
-                lambda args: _normalised(with_autograd.space, *args)
-            )((x, scale, shift))
+            pull, value = library.make_vjp(lambda args: _normalised(with_autograd.space, *args))(
+                (x, scale, shift)
+            )
             return value, *pull(ct)
 
         return with_autograd.function(f, data, NAMES)

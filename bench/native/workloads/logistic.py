@@ -124,8 +124,6 @@ WORKLOADS = (
         "logistic regression 10000x100, value and gradient",
         4,
         contestants=contestants,
-        work=Work(
-            EXAMPLES * (4 * FEATURES + 3 * ELEMENTARY), 4 * (EXAMPLES * (FEATURES + 1))
-        ),
+        work=Work(EXAMPLES * (4 * FEATURES + 3 * ELEMENTARY), 4 * (EXAMPLES * (FEATURES + 1))),
     ),
 )

@@ -19,8 +19,7 @@ def arrays() -> tuple[Numbers, list[np.ndarray]]:
     bound = 1 / np.sqrt(HIDDEN)
     shapes = {"w_x": (ROWS, INPUTS), "w_h": (ROWS, HIDDEN), "b_x": (ROWS,), "b_h": (ROWS,)}
     params = {
-        name: rng.uniform(-bound, bound, shape).astype(np.float32)
-        for name, shape in shapes.items()
+        name: rng.uniform(-bound, bound, shape).astype(np.float32) for name, shape in shapes.items()
     }
     x = rng.normal(size=(STEPS, BATCH, INPUTS)).astype(np.float32)
     return params, [x, rng.normal(size=(BATCH, HIDDEN)).astype(np.float32)]
@@ -75,9 +74,7 @@ def contestants() -> Contestants:
 
         def loss(params: Any, x: Array, target: Array) -> Array:
             weights = [params[name] for name in ("w_x", "w_h", "b_x", "b_h")]
-            _, h, _ = library.lstm(
-                x, (zero, zero), weights, True, 1, 0.0, True, False, False
-            )
+            _, h, _ = library.lstm(x, (zero, zero), weights, True, 1, 0.0, True, False, False)
             return library.nn.functional.mse_loss(h[0], target)
 
         return with_torch.train(params, loss, data, RATE)

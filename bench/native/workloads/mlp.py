@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def arrays(widths: tuple[int, ...], batch: int) -> tuple[Numbers, list[np.ndarra
     """
     rng = np.random.default_rng(0)
     params: Numbers = {}
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(pairwise(widths))
     for depth, (before, after) in enumerate(pairs):
         scale = np.sqrt(2 / before)
         params[f"layers.{2 * depth}.weight"] = _float(scale * rng.normal(size=(after, before)))
@@ -38,7 +39,7 @@ def work(widths: tuple[int, ...], batch: int) -> Work:
 
     Parameters and both moments are read and written; gradients need not exist in memory.
     """
-    weights = [a * b for a, b in zip(widths, widths[1:], strict=False)]
+    weights = [a * b for a, b in pairwise(widths)]
     count = sum(weights) + sum(widths[1:])
     products = 2 * batch * (3 * sum(weights) - weights[0])
     return Work(products + 12 * count, 4 * (6 * count + batch * (widths[0] + 1)))

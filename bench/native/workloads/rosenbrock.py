@@ -78,14 +78,14 @@ def _casadi(x: np.ndarray, options: dict[str, Any]) -> Runner:
     import casadi
 
     symbols = casadi.SX.sym("x", N)
-    y = casadi.sum1(
-        100.0 * (symbols[1:] - symbols[:-1] ** 2) ** 2 + (1.0 - symbols[:-1]) ** 2
-    )
+    y = casadi.sum1(100.0 * (symbols[1:] - symbols[:-1] ** 2) ** 2 + (1.0 - symbols[:-1]) ** 2)
     function = casadi.Function(
         "hessian", [symbols], [casadi.densify(casadi.hessian(y, symbols)[0])], options
     )
+    buffer: Any
     buffer, trigger = function.buffer()
-    argument, result = x.copy(), np.zeros((N, N))  # columns first, but it is symmetric
+    argument: Any = x.copy()
+    result: Any = np.zeros((N, N))  # columns first, but it is symmetric
     buffer.set_arg(0, memoryview(argument))
     buffer.set_res(0, memoryview(result))
 

@@ -53,10 +53,7 @@ def _small() -> Commands:
 def _first(workload: str, *contestants: str) -> Commands:
     """Programs that make one contestant of another workload ready and call it once."""
     return _both_caches(
-        {
-            name: ("-m", "bench.native.first", workload, name)
-            for name in ("chainrule", *contestants)
-        }
+        {name: ("-m", "bench.native.first", workload, name) for name in ("chainrule", *contestants)}
     )
 
 

@@ -21,7 +21,7 @@ def arrays() -> tuple[Numbers, list[np.ndarray]]:
     rng = np.random.default_rng(0)
 
     def weight(outputs: int, inputs: int) -> np.ndarray:
-        return rng.normal(size=(outputs, inputs)) / np.sqrt(inputs)
+        return np.asarray(rng.normal(size=(outputs, inputs)) / np.sqrt(inputs))
 
     params: Numbers = {
         "words": rng.normal(size=(WORDS, WIDTH)),
@@ -103,9 +103,7 @@ def torch_loss(params: Any, tokens: Array, following: Array) -> Array:
         mixed = mixed.transpose(1, 2).reshape(BATCH, LENGTH, WIDTH)
         x = x + F.linear(mixed, p["out"], p["out bias"])
         normal = F.layer_norm(x, (WIDTH,), p["scale2"], p["shift2"], EPSILON)
-        x = x + F.linear(
-            F.gelu(F.linear(normal, p["up"], p["up bias"])), p["down"], p["down bias"]
-        )
+        x = x + F.linear(F.gelu(F.linear(normal, p["up"], p["up bias"])), p["down"], p["down bias"])
     x = F.layer_norm(x, (WIDTH,), params["scale"], params["shift"], EPSILON)
     logits = F.linear(x, params["head"], params["head bias"])
     return F.cross_entropy(logits.view(-1, WORDS), following.reshape(-1))

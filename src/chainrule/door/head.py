@@ -136,7 +136,7 @@ class HeadWriter:
         for path, leaf in zip(plan.leaves, spec.leaves, strict=True):
             self._leaf_numbers[path] = len(records)
             part = "unused" if not leaf.type.size else "donated" if leaf.donated else "others"
-            strict = any(path[: len(prefix)] == prefix for prefix in kept)
+            strict = path in plan.only_tensors or any(path[: len(p)] == p for p in kept)
             records.append(self._leaf(leaf, plan.places[path], strict, places[part]))
             places[part] += 1
         self._records(Head.LEAVES, Head.LEAVES_N, records)

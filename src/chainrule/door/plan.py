@@ -11,6 +11,7 @@ from chainrule.core.tree import Tree
 from chainrule.door.layout import UnknownLayout, dict_offset, slot_offset
 from chainrule.door.spec import DoorSpec, Path
 from chainrule.lower.llvm.door_words import Container, Static
+from chainrule.tensor import Tensor
 
 __all__ = ["ContainerRecord", "Plan", "Unsupported"]
 
@@ -45,6 +46,7 @@ class Plan:
         statics: objects that must be what they were.
         leaves: the paths of the leaves, in order.
         places: the number of the object at each path.
+        only_tensors: paths of leaves that may be nothing but tensors.
 
     Raises:
         Unsupported: for a container of a kind that is not known.
@@ -56,6 +58,7 @@ class Plan:
         self.statics: list[tuple[int, Any, Static]] = []
         self.leaves: list[Path] = []
         self.places: dict[Path, int] = {}
+        self.only_tensors: set[Path] = set()
         for index, (child, value) in enumerate(zip(spec.arguments.children, example, strict=True)):
             self._visit(child, value, 1 + index, (index,))
 
@@ -101,6 +104,12 @@ class Plan:
         else:
             how = Static.BITS if type(value) is float else Static.IDENTICAL
         self.statics.append((place, value, how))
+
+    def _only_tensor(self, value: Any, path: Path) -> None:
+        # were it of another type, it might be no child but static
+        if type(value) is not Tensor:
+            raise Unsupported(f"a {type(value).__name__} as a child")
+        self.only_tensors.add(path)
 
     def _visit_fields(self, tree: Tree, value: Any, place: int, path: Path) -> None:
         """A dataclass: fields in slots or in the instance's dict."""
@@ -150,7 +159,10 @@ class Plan:
         kind = type(value)
         if id(value) in wanted.addresses:
             index = wanted.next_is(value)
-            self._visit(wanted.tree.children[index], value, place, (*wanted.path, index))
+            path = (*wanted.path, index)
+            if wanted.tree.children[index].kind is None:
+                self._only_tensor(value, path)
+            self._visit(wanted.tree.children[index], value, place, path)
         elif kind is dict:
             first = self._open(Container.ITEMS, value, place, _plain_keys(value))
             self._search_all(value.values(), first, wanted)

@@ -267,9 +267,9 @@ def sum_of_negatives(node: Node) -> Node | None:
     return neg(apply(sum_, y.sources, node.argument)) if y.primitive is neg else None
 
 
-@LAYOUT.rule(max_, min_)
+@LAYOUT.rule(max_, min_, exact=False)
 def extreme_of_permute(node: Node) -> Node | None:
-    """max permute(x) = permute(max x)."""
+    """max permute(x) = permute(max x), where the first of 0.0 and -0.0 is the greater one."""
     return _reduced_before_permuting(node)
 
 

@@ -161,7 +161,7 @@ def _sum_after(loop: Loop) -> bool:
         for hole, terms in sums.items():
             for term in terms:
                 core = _core(term)
-                if core.primitive is kind and _is_moved(core, loop):
+                if core.primitive is kind and term.type is hole.type and _is_moved(core, loop):
                     for source in core.sources:
                         loop.emit(source)
                     moved[hole][term] = core
@@ -177,18 +177,18 @@ def _summands(hole: Node, loop: Loop, users: Mapping[Node, int]) -> list[Node]:
     if users[hole] != 1 or users[after] != 1 or not after.type.is_float:
         return []
     found: list[Node] = []
+    signs = []  # of the carry itself
     stack = [(after, 1)]
     while stack:
         node, sign = stack.pop()
         if node is hole:
-            if sign < 0:
-                return []
+            signs.append(sign)
         elif node.primitive in (add, sub) and node.type is after.type and users[node] == 1:
             x, y = node.sources
             stack += [(y, sign if node.primitive is add else -sign), (x, sign)]
         else:
             found.append(node if sign > 0 else neg(node))
-    return found if all(term.type is after.type for term in found) else []
+    return found if signs == [1] else []
 
 
 def _core(term: Node) -> Node:

@@ -7,11 +7,12 @@ of computing are chosen from by shape: with features in the lanes of a vector (`
 
 from __future__ import annotations
 
+from chainrule.lower.llvm.conv_columns import Columns
 from chainrule.lower.llvm.conv_dots import Dots
-from chainrule.lower.llvm.conv_features import Forward, Split
+from chainrule.lower.llvm.conv_forward import Forward
 from chainrule.lower.llvm.conv_pack import divided, remainder
-from chainrule.lower.llvm.conv_rows import ByRows
-from chainrule.lower.llvm.conv_shape import ConvShape, Epilogue, Geometry, Place, Reader
+from chainrule.lower.llvm.conv_shape import ConvShape, Epilogue, Geometry, Job, Place, Reader
+from chainrule.lower.llvm.conv_split import Split
 from chainrule.lower.llvm.ir import Module
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
@@ -21,7 +22,7 @@ FEW_TAPS = 32
 
 __all__ = ["ConvShape", "emit_conv", "workspace_bytes"]
 
-Plan = Forward | Split | ByRows | Dots
+Plan = Forward | Split | Columns | Dots
 
 
 def _plan(g: Geometry, machine: Machine, direct: bool) -> Plan:
@@ -31,7 +32,7 @@ def _plan(g: Geometry, machine: Machine, direct: bool) -> Plan:
     lanes = machine.lanes(g.scalar)
     wide = g.out[2] >= lanes // 2
     if wide and (g.features < lanes // 2 or g.taps <= FEW_TAPS):
-        return ByRows.of(g, machine)
+        return Columns.of(g, machine)
     return Forward.of(g, machine, direct)
 
 
@@ -81,7 +82,7 @@ def emit_conv(
         return [_zeros(module, name, g, epilogue)]
     direct = g.inside and read_x is None
     plan = _plan(g, machine, direct)
-    return plan.emit(module, name, x, w, workspace, epilogue, read_x)
+    return plan.emit(Job(module, name, x, w, workspace, epilogue, read_x))
 
 
 def _zeros(module: Module, name: str, g: Geometry, epilogue: Epilogue) -> Kernel:

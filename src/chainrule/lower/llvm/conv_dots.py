@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from chainrule.lower.llvm.conv_pack import divided, multiply_add, remainder
 from chainrule.lower.llvm.conv_planes import Planes, pad_planes, zero_fill
-from chainrule.lower.llvm.conv_shape import TASKS, Epilogue, Geometry, Place, Reader
-from chainrule.lower.llvm.ir import Function, Module, Value, vector
+from chainrule.lower.llvm.conv_shape import TASKS, Geometry, Job
+from chainrule.lower.llvm.ir import Function, Value, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
@@ -63,33 +63,16 @@ class Dots:
     def scratch_bytes(self) -> int:
         return self.planes.bytes(self.g, self.machine, self.g.batch)
 
-    def emit(
-        self,
-        module: Module,
-        name: str,
-        x: Place,
-        w: Place,
-        workspace: Place,
-        epilogue: Epilogue,
-        read_x: Reader | None,
-    ) -> list[Kernel]:
+    def emit(self, job: Job) -> list[Kernel]:
         return [
-            self._compute(module, name, x, w, workspace, read_x),
-            self._finish(module, name + "_finish", workspace, epilogue),
+            self._compute(job),
+            self._finish(job),
         ]
 
-    def _compute(
-        self,
-        module: Module,
-        name: str,
-        x: Place,
-        w: Place,
-        workspace: Place,
-        read_x: Reader | None,
-    ) -> Kernel:
+    def _compute(self, job: Job) -> Kernel:
         g, machine, planes = self.g, self.machine, self.planes
-        f = kernel_function(module, name)
-        base, weights, partials, scratch = x(f), w(f), workspace(f), f.params[3]
+        f = kernel_function(job.module, job.name)
+        base, weights, partials, scratch = job.x(f), job.w(f), job.workspace(f), f.params[3]
         zero_fill(f, machine, scratch, g.scalar, planes.image * g.batch)
         with f.loop(f.params[1], f.params[2]) as task:
             group, chunk = divided(task.index, self.chunks), remainder(task.index, self.chunks)
@@ -100,7 +83,7 @@ class Dots:
             with f.loop(start, stop) as c:
                 images, channels = (f.i64(0), g.batch), (c.index, 1)
                 pad_planes(
-                    f, g, machine, planes, scratch, base, group, images, channels, 0, read_x
+                    f, g, machine, planes, scratch, base, group, images, channels, 0, job.read_x
                 )
                 with (
                     f.loop(0, g.batch) as n,
@@ -118,7 +101,7 @@ class Dots:
         f.ret()
         moved = g.shape.x_numbers + g.shape.w_numbers
         return Kernel(
-            name,
+            f.name,
             g.groups * self.chunks,
             g.shape.flops,
             moved * g.size + self.workspace_bytes,
@@ -135,9 +118,7 @@ class Dots:
             for x in range(g.out[2])
         ]
 
-        def step(
-            x: Value, w: Value, values: list[Value], mask: Value | None
-        ) -> list[Value]:
+        def step(x: Value, w: Value, values: list[Value], mask: Value | None) -> list[Value]:
             def load(at: Value) -> Value:
                 return f.load(type, at) if mask is None else f.masked_load(type, at, mask)
 
@@ -168,12 +149,10 @@ class Dots:
         for i, value in enumerate(z.results):
             f.store(value, sums.offset(i * lanes, g.scalar))
 
-    def _finish(
-        self, module: Module, name: str, workspace: Place, epilogue: Epilogue
-    ) -> Kernel:
-        g, f, lanes = self.g, kernel_function(module, name), self.lanes
+    def _finish(self, job: Job) -> Kernel:
+        g, f, lanes = self.g, kernel_function(job.module, job.name + "_finish"), self.lanes
         depth, height, columns = g.out
-        partials, type = workspace(f), vector(lanes, g.scalar)
+        partials, type = job.workspace(f), vector(lanes, g.scalar)
         with f.loop(f.params[1], f.params[2]) as task:
             group, n = divided(task.index, g.batch), remainder(task.index, g.batch)
             first = partials.offset(group * (self.chunks * self.partial_numbers), g.scalar)
@@ -194,9 +173,7 @@ class Dots:
                     width //= 2
                     low, high = range(width), range(width, 2 * width)
                     total = total.shuffle(low) + total.shuffle(high)
-                index = g.out_index(
-                    group, n, feature.index, (z.index, y.index, column.index)
-                )
-                epilogue(f, index, total.lane(0), None)
+                index = g.out_index(group, n, feature.index, (z.index, y.index, column.index))
+                job.epilogue(f, index, total.lane(0), None)
         f.ret()
-        return Kernel(name, g.groups * g.batch, 0, self.workspace_bytes)
+        return Kernel(f.name, g.groups * g.batch, 0, self.workspace_bytes)

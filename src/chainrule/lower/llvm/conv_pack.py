@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainrule.lower.llvm.conv_shape import Geometry
+from chainrule.lower.llvm.conv_shape import Geometry, Job
 from chainrule.lower.llvm.ir import Function, Value, lanes, vector
+from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
 __all__ = [
     "any_not_finite",
     "dense",
     "divided",
+    "emit_pack",
     "joined",
     "least",
     "most",
@@ -54,9 +56,7 @@ def joined(parts: Sequence[Value]) -> Value:
     while len(result) > 1:
         width = lanes(result[0].type)
         order = list(range(2 * width))
-        result = [
-            a.shuffle(order, b) for a, b in zip(result[::2], result[1::2], strict=True)
-        ]
+        result = [a.shuffle(order, b) for a, b in zip(result[::2], result[1::2], strict=True)]
     return result[0]
 
 
@@ -79,9 +79,7 @@ def transposed(rows: Sequence[Value]) -> list[Value]:
     return result
 
 
-def any_not_finite(
-    f: Function, machine: Machine, numbers: Value, scalar: str, count: int
-) -> Value:
+def any_not_finite(f: Function, machine: Machine, numbers: Value, scalar: str, count: int) -> Value:
     """Whether NaN or ±inf is among so many numbers, a multiple of the lanes: an i1."""
     lanes = machine.lanes(scalar)
     type = vector(lanes, scalar)
@@ -169,7 +167,9 @@ def pack_kernel(
             return
         n, distance = outer[depth]
         with f.loop(0, n) as loop:
-            nest(depth + 1, place + loop.index * distance, (number + loop.index) * axes[depth + 1][0])
+            nest(
+                depth + 1, place + loop.index * distance, (number + loop.index) * axes[depth + 1][0]
+            )
 
     nest(0, f.i64(0), f.i64(0))
 
@@ -186,3 +186,25 @@ def merged(dims: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
             result.append((count, step))
     return result or [(1, 0)]
 
+
+def emit_pack(
+    job: Job, g: Geometry, machine: Machine, width: int, flags: int | None = None
+) -> Kernel:
+    """A kernel that packs all features of all groups in blocks of ``width`` into the workspace.
+
+    Where ``flags`` is given, a byte for each block there says whether it holds NaN or ±inf.
+    """
+    f = kernel_function(job.module, job.name + "_pack")
+    source, target = job.w(f), job.workspace(f)
+    blocks, numbers = -(-g.features // width), g.taps * width
+    dims = [(g.channels, g.w_channel), *zip(g.kernel, g.w_step, strict=True)]
+    with f.loop(f.params[1], f.params[2]) as task:
+        group, block = divided(task.index, blocks), remainder(task.index, blocks)
+        packed = target.offset(task.index * numbers, g.scalar)
+        first = source.offset(group * g.w_group, g.scalar)
+        pack_kernel(f, g, machine, packed, first, block * width, width, dims)
+        if flags is not None:
+            flag = any_not_finite(f, machine, packed, g.scalar, numbers)
+            f.store(flag.cast("zext", "i8"), target.offset(flags).offset(task.index))
+    f.ret()
+    return Kernel(f.name, g.groups * blocks, 0, 2 * g.groups * blocks * numbers * g.size)

@@ -43,9 +43,7 @@ class Planes:
     channel: int
 
     @staticmethod
-    def of(
-        g: Geometry, extent: Triple, channels: int, phases: int = 1, align: int = 1
-    ) -> Planes:
+    def of(g: Geometry, extent: Triple, channels: int, phases: int = 1, align: int = 1) -> Planes:
         """The layout for some extent; rows are as far apart as ``align`` asks."""
         phase = up(-(-extent[2] // phases), align)
         row = phase * phases
@@ -172,15 +170,19 @@ def _row_copier(
         elif straight and spread == 1 and planes.phases == 2:
             done = count // (2 * lanes) * (2 * lanes)
 
-            def parted(i: Value, first: Value, second: Value) -> None:
+            def parted(i: Value, first: Value, second: Value, number: int) -> None:
                 for odd in range(2):
-                    places = list(range(odd, 2 * lanes, 2))
+                    value = first.shuffle(list(range(odd, 2 * lanes, 2)), second)
                     place = divided(i, 2) + planes.column(start + odd)
-                    store(first.shuffle(places, second), place)
+                    if number == 2 * lanes:
+                        store(value, place)
+                    else:  # the other sort of columns begins behind
+                        mask = f.mask(lanes, (number + 1 - odd) // 2)
+                        f.masked_store(value, row.offset(place, scalar), mask)
 
             with f.loop(0, done, 2 * lanes) as loop:
                 i = loop.index
-                parted(i, load(i, lanes, None), load(i + lanes, lanes, None))
+                parted(i, load(i, lanes, None), load(i + lanes, lanes, None), 2 * lanes)
             rest = count - done
             if rest > 0 and machine.masks:
                 i = f.i64(done)
@@ -188,7 +190,7 @@ def _row_copier(
                 high = f.constant(low.type, 0)
                 if rest > lanes:
                     high = load(i + lanes, lanes, f.mask(lanes, rest - lanes))
-                parted(i, low, high)
+                parted(i, low, high, rest)
                 done = count
         elif straight and spread == 2 and planes.phases == 1:
             done = count // lanes * lanes

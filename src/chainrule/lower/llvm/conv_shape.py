@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from chainrule.lower.llvm.ir import Function, Value, bits
+from chainrule.lower.llvm.ir import Function, Module, Value, bits
 
-__all__ = ["TASKS", "ConvShape", "Epilogue", "Geometry", "Place", "Reader", "Triple", "up"]
+__all__ = ["TASKS", "ConvShape", "Epilogue", "Geometry", "Job", "Place", "Reader", "Triple", "up"]
 
 Triple = tuple[int, int, int]
 Place = Callable[[Function], Value]
@@ -221,9 +221,7 @@ class Geometry:
             for axis in range(3)
         )
 
-    def x_index(
-        self, group: Value, n: Value, c: Value, spatial: Sequence[Value]
-    ) -> list[Value]:
+    def x_index(self, group: Value, n: Value, c: Value, spatial: Sequence[Value]) -> list[Value]:
         """The index in x of an element of a group."""
         if self.shape.batch_groups > 1:
             n = group * self.batch + n
@@ -237,3 +235,15 @@ class Geometry:
         """The index in the result of a feature of a group."""
         return [n, group * self.features + feature, *spatial[3 - self.rank :]]
 
+
+@dataclass(frozen=True)
+class Job:
+    """What the kernels of a convolution are written into and read from: see `emit_conv`."""
+
+    module: Module
+    name: str
+    x: Place
+    w: Place
+    workspace: Place
+    epilogue: Epilogue
+    read_x: Reader | None

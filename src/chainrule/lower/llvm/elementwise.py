@@ -11,7 +11,7 @@ every operation, as NumPy does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +22,7 @@ from chainrule.lower.llvm.ir import Function, Value, bits, is_float
 from chainrule.lower.llvm.machine import Machine
 from chainrule.lower.llvm.vecmath import Accuracy, casting, rounding
 from chainrule.lower.llvm.vecmath.casting import ir_type, memory_type
+from chainrule.lower.llvm.vecmath.common import raised
 from chainrule.lower.target import NotDefined
 
 __all__ = [
@@ -116,6 +117,10 @@ def _relu(c: Context, values: Sequence[Value], argument: Argument) -> Value:
     return x.le(0).select(c.f.constant(x.type, 0), x)  # NaN is not ≤ 0 and stays
 
 
+def _product(a: Value, b: Value) -> Value:
+    return a * b
+
+
 def _integer_pow(c: Context, values: Sequence[Value], argument: Argument) -> Value:
     """Repeated squaring where its rounding errors stay within 4 ulp, otherwise in double or pow."""
     (x,) = values
@@ -124,26 +129,12 @@ def _integer_pow(c: Context, values: Sequence[Value], argument: Argument) -> Val
     if n == 0:
         return one
     if not is_float(x.type) or -4 <= n <= 8:
-        base = one / x if n < 0 else x
-        return _squaring(base, abs(n))
-    if x.type.find("float") >= 0 and abs(n) <= 1 << 20:
-        wide = x.cast("fpext", "double")
-        power = _squaring(wide, abs(n))
+        return raised(one / x if n < 0 else x, abs(n), _product)
+    if bits(x.type) == 32 and abs(n) <= 1 << 20:
+        power = raised(x.cast("fpext", "double"), abs(n), _product)
         return (power if n > 0 else 1.0 / power).cast("fptrunc", "float")
     exponent = c.f.constant(x.type, n)
     return vecmath.call(c.f, c.machine, "pow", [x, exponent], (), c.accuracy)
-
-
-def _squaring(x: Value, n: int) -> Value:
-    result: Value | None = None
-    while True:
-        if n & 1:
-            result = x if result is None else result * x
-        n >>= 1
-        if not n:
-            assert result is not None
-            return result
-        x = x * x
 
 
 # -- division with remainder, rounding ---------------------------------------------------------------
@@ -294,6 +285,8 @@ def defined(name: str, argument: Argument, dtype: Any) -> NotDefined | None:
     floating = np.dtype(dtype).kind == "f"
     if name == "pow" and not floating:
         return NotDefined("a negative exponent of an integer raises an error")
+    if name == "polygamma" and argument[0] > vecmath.ORDERS:
+        return NotDefined(f"polygamma of an order above {vecmath.ORDERS}")
     if name == "integer_pow" and not floating and argument[0] < 0:
         return NotDefined("integers to negative powers are no integers")
     return None

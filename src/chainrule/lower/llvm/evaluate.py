@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from chainrule.core.node import LITERAL, Node
 from chainrule.lower.llvm.elementwise import Context, emit_elementwise, emit_cast, ir_type, memory_type
-from chainrule.lower.llvm.index import Affine, Dynamic, Index, Quotient, Var, flat
+from chainrule.lower.llvm.index import Affine, Dynamic, Index, Quotient, Repeated, Var, flat
 from chainrule.lower.llvm.ir import Function, Region, Value, lanes, vector
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.machine import Machine
@@ -71,6 +71,7 @@ class Emission:
         self.merges: list[tuple[Var, Var, Var]] = []
         self.bound: dict[Node, tuple[Value | list[Value], int]] = {}
         self._pointers: dict[Buffer, Value] = {}
+        self._prefixes: dict[str, int] = {}
 
     # -- scopes ------------------------------------------------------------------------------------
 
@@ -116,6 +117,12 @@ class Emission:
             yield
         finally:
             self.scopes.pop()
+
+    def first_lanes(self, active: int) -> Value:
+        """The mask of the first lanes of a vector."""
+        mask = self.f.mask(self.count, active)
+        self._prefixes[mask.text] = active
+        return mask
 
     def know(self, var: Var, value: Value) -> None:
         """From here on, in the innermost scope, ``var`` has this value."""
@@ -281,6 +288,10 @@ class Emission:
             return first.splat(self.count) + ramp if self.count > 1 else first
         if isinstance(var, Dynamic):
             return self._dynamic(var, None)
+        if isinstance(var, Repeated):
+            value = self._var(var.var)
+            times = self.f.constant(value.type, var.times)
+            return self.f.emit(value.type, f"udiv {value.type} {value.text}, {times.text}")
         if isinstance(var, Quotient):
             value = self.affine(var.of)
             divisor = self.f.constant(value.type, var.divisor)
@@ -291,9 +302,11 @@ class Emission:
         terms = dict(place.terms)
         for high, low, merged in self.merges:
             a, b = terms.pop(high, 0), terms.pop(low, 0)
-            assert a == b * low.extent, "these loops cannot be merged"
             if b:
+                assert a == b * low.extent, "these loops cannot be merged"
                 terms[merged] = b
+            elif a:
+                terms[Repeated(merged, low.extent)] = a
         return list(terms.items())
 
     def _dynamic(self, var: Dynamic, mask: Value | None) -> Value:
@@ -382,10 +395,108 @@ class Emission:
             pointer = pointer.offset(value if coefficient == 1 else value * coefficient, scalar)
         return pointer
 
+    def _contiguous(
+        self, scalar: str, pointer: Value, count: int, mask: Value | None
+    ) -> Value:
+        if count == 1:
+            if mask is not None:
+                pointer = mask.select(pointer, self.f.params[0])
+            return self.f.load(scalar, pointer)
+        if mask is None:
+            return self.f.load(vector(count, scalar), pointer)
+        return self.f.masked_load(vector(count, scalar), pointer, self._widened(mask, count))
+
+    def _part(self, count: int, active: int | None) -> Value | None:
+        """A mask for the first lanes of ``count``; None if all are active."""
+        return None if active is None or active >= count else self.f.mask(count, active)
+
+    def _repeated(
+        self, scalar: str, position: Affine, buffer: Buffer, mask: Value | None
+    ) -> Value | None:
+        """Lanes that each read the same as some before them, from one short load."""
+        terms = self._merged(position)
+        found = [v for v, _ in terms if isinstance(v, Repeated) and v.var is self.vector_var]
+        active = None if mask is None else self._prefixes.get(mask.text)
+        if not found or self.count == 1 or (mask is not None and active is None):
+            return None
+        (lanes_of,) = found
+        times, count = lanes_of.times, self.count
+        coefficient = dict(terms)[lanes_of]
+        if coefficient != 1 or any(type(v) is not Var and v is not lanes_of for v, _ in terms):
+            return None
+        pointer = self.pointer(buffer)
+        for var, step in terms:
+            if var is not lanes_of:
+                value = self.value_of_var[var]
+                pointer = pointer.offset(value if step == 1 else value * step, scalar)
+        start = self.value_of_var[lanes_of.var] + self.copy * count
+        place = self.f.emit("i64", f"udiv i64 {start.text}, {times}")
+        pointer = pointer.offset(place, scalar).offset(position.constant, scalar)
+        short = count // times
+        needed = None if active is None else -(-active // times)
+        value = self._contiguous(scalar, pointer, short, self._part(short, needed))
+        if short == 1:
+            return value.splat(count)
+        return value.shuffle([lane // times for lane in range(count)])
+
+    def _spaced(
+        self, node: Node, scalar: str, position: Affine, buffer: Buffer, mask: Value | None
+    ) -> Value | None:
+        """Every second, third or fourth element: whole vectors, and the lanes wanted of them."""
+        terms = dict(self._merged(position))
+        step = terms.get(self.vector_var, 0) if self.vector_var is not None else 0
+        active = None if mask is None else self._prefixes.get(mask.text)
+        if not 2 <= step <= 4 or self.count == 1 or (mask is not None and active is None):
+            return None
+        if any(type(v) is not Var for v in terms):
+            return None
+        shift = position.constant % step
+        start = Affine(position.constant - shift, position.terms)
+        low, high = start.bounds()
+        if low < 0 or high + step > node.type.size:
+            return None
+        pointer, _, _, _ = self.address(buffer, scalar, start)
+        key = ("whole", buffer, start, self.copy, None if mask is None else mask.text)
+        wide = [
+            self._cached(
+                (*key, j),
+                self.depth,
+                lambda j=j: self._whole(scalar, pointer, j, step, active),  # type: ignore[misc]
+            )
+            for j in range(step)
+        ]
+        count = self.count
+        result = wide[0]
+        for j in range(1, step):
+            order = []
+            for lane in range(count):
+                source, place = divmod(step * lane + shift, count)
+                if j == 1 and source == 0:
+                    order.append(place)
+                elif source == j:
+                    order.append(count + place)
+                else:
+                    order.append(lane)
+            result = result.shuffle(order, wide[j])
+        return result
+
+    def _whole(self, scalar: str, pointer: Value, j: int, step: int, active: int | None) -> Value:
+        count = self.count
+        left = None if active is None else max(0, min(count, step * active - j * count))
+        if left == 0:
+            return self.f.constant(vector(count, scalar), 0)
+        mask = self._part(count, left)
+        return self._contiguous(scalar, pointer.offset(j * count, scalar), count, mask)
+
     def _load(
         self, node: Node, buffer: Buffer, position: Affine, mask: Value | None
     ) -> tuple[Value, int]:
         scalar = memory_type(node.dtype)
+        special = self._repeated(scalar, position, buffer, mask)
+        if special is None:
+            special = self._spaced(node, scalar, position, buffer, mask)
+        if special is not None:
+            return self._in_register(special, node), self.depth
         pointer, along, scattered, depth = self.address(buffer, scalar, position, mask)
         f = self.f
         if mask is not None:
@@ -396,13 +507,7 @@ class Emission:
                     pointer = mask.select(pointer, f.params[0])  # a place that can be read
                 value = f.load(scalar, pointer)
             elif along == 1 and scattered is None:
-                type = vector(self.count, scalar)
-                if self.count == 1:
-                    type = scalar
-                if mask is None:
-                    value = f.load(type, pointer)
-                else:
-                    value = f.masked_load(type, pointer, self._widened(mask, self.count))
+                value = self._contiguous(scalar, pointer, self.count, mask)
             else:
                 value = self._gathered(scalar, pointer, along, scattered, mask)
             return self._in_register(value, node), depth

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from chainrule.lower.llvm.gemm_pack import Read, chunks, minimum, pack_a, pack_b
 from chainrule.lower.llvm.gemm_plan import ALIGN, GemmShape, Plan, ceil_div, size_of
@@ -203,72 +204,61 @@ def emit_compute(
 
         either(i, plan.tiles, plan.rows, last_rows, of_columns)
 
-    with f.loop(first, last) as tasks:
-        rest, bm = divided(f.opaque(tasks.index), blocks_m)
-        batch, bn = divided(rest, blocks_n)
+    def blocks(batch: Value, i0: Value, p0: Value, k0: Value | None) -> None:
+        """The tiles of a task, for one block of k or all."""
         a_batch = a_base.offset(batch * batch_a, scalar) if batch_a else a_base
         b_batch = b_base.offset(batch * batch_b, scalar) if batch_b else b_base
+        with (
+            _span(p0, plan.block_panels, plan.panels) as p,
+            _span(i0, plan.block_tiles, plan.tiles) as i,
+        ):
+            pb = b_batch.offset(p * panel_b, scalar)
+            pa = a_batch.offset(i * tile_a, scalar)
+            if plan.direct:
+                variants(i, p, lambda rows, columns: block(batch, i, rows, p, columns, pa, pb))
+                return
+            place, count, begins = buffer, f.i64(k), f.constant("i1", 1)
+            if k0 is not None:
+                pb, pa = pb.offset(k0 * line, scalar), pa.offset(k0 * step, scalar)
+                count = minimum(k - k0, plan.block_k)
+                begins = k0.eq(0)
+                order = (p - p0) * plan.block_tiles + (i - i0)
+                place = buffer.offset(order * area, scalar)
+
+            def call(rows: int, columns: int) -> None:
+                function = tile_function(module, tile(rows, columns), blocks_k > 1)
+                f.call(function, "void", pa, pb, count, place, begins)
+
+            variants(i, p, call)
+            ends = f.constant("i1", 1) if k0 is None else (k0 + plan.block_k).ge(k)
+            with f.when(ends):
+                finish_buffer(
+                    f,
+                    tile(plan.rows, plan.width),
+                    finish,
+                    place,
+                    batch,
+                    i * plan.rows,
+                    _at_end(i, plan.tiles, plan.rows, last_rows),
+                    p * plan.width,
+                    _at_end(p, plan.panels, plan.vectors, last_columns // plan.lanes),
+                    partial,
+                    p.eq(plan.panels - 1) if partial else None,
+                )
+
+    with f.loop(first, last) as tasks:
+        rest, bm = divided(f.opaque(tasks.index), blocks_m)
+        batch, bn = divided(rest, blocks_n) if shape.batch > 1 else (f.i64(0), rest)
         if plan.pack_b == "local":
             with f.loop(0, plan.panels) as packing:
                 to = b_base.offset(packing.index * panel_b, scalar)
                 pack_b(f, shape, plan, source, to, batch, packing.index, None)
         i0, p0 = bm * plan.block_tiles, bn * plan.block_panels
-        i1 = minimum(i0 + plan.block_tiles, plan.tiles)
-        p1 = minimum(p0 + plan.block_panels, plan.panels)
-
-        def inner(k0: Value | None) -> None:
-            with f.loop(p0, p1) as panels, f.loop(i0, i1) as tiles:
-                p, i = f.opaque(panels.index), f.opaque(tiles.index)
-                pb = b_batch.offset(p * panel_b, scalar)
-                pa = a_batch.offset(i * tile_a, scalar)
-                if plan.direct:
-                    variants(i, p, lambda rows, columns: block(batch, i, rows, p, columns, pa, pb))
-                    return
-                place = buffer
-                count = f.i64(k)
-                begins, ends = f.constant("i1", 1), None
-                if k0 is not None:
-                    pb, pa = pb.offset(k0 * line, scalar), pa.offset(k0 * step, scalar)
-                    count = minimum(k - k0, plan.block_k)
-                    begins = k0.eq(0)
-                    ends = (k0 + plan.block_k).ge(k)
-                    order = (p - p0) * plan.block_tiles + (i - i0)
-                    place = buffer.offset(order * area, scalar)
-
-                def call(rows: int, columns: int) -> None:
-                    function = tile_function(module, tile(rows, columns), blocks_k > 1)
-                    f.call(function, "void", pa, pb, count, place, begins)
-
-                variants(i, p, call)
-
-                def finished() -> None:
-                    ending = p.eq(plan.panels - 1)
-                    full = ending.select(f.i64(last_columns // plan.lanes), plan.vectors)
-                    finish_buffer(
-                        f,
-                        tile(plan.rows, plan.width),
-                        finish,
-                        place,
-                        batch,
-                        i * plan.rows,
-                        i.eq(plan.tiles - 1).select(f.i64(last_rows), plan.rows),
-                        p * plan.width,
-                        full,
-                        partial,
-                        ending if partial else None,
-                    )
-
-                if ends is None:
-                    finished()
-                else:
-                    with f.when(ends):
-                        finished()
-
         if blocks_k > 1:
             with f.loop(0, k, plan.block_k) as loop:
-                inner(f.opaque(loop.index))
+                blocks(batch, i0, p0, f.opaque(loop.index))
         else:
-            inner(None)
+            blocks(batch, i0, p0, None)
     f.ret()
     need = 0
     if plan.pack_b == "local":
@@ -282,6 +272,26 @@ def emit_compute(
         shape.bytes,
         need * size_of(scalar),
     )
+
+
+@contextmanager
+def _span(first: Value, block: int, count: int) -> Iterator[Value]:
+    """A loop over one block of indices; without one where a block is a single index."""
+    if block == 1:
+        yield first
+        return
+    f = first.f
+    whole = block >= count
+    start, stop = (0, count) if whole else (first, minimum(first + block, count))
+    with f.loop(start, stop) as loop:
+        yield f.opaque(loop.index)
+
+
+def _at_end(index: Value, count: int, inner: int, last: int) -> Value | int:
+    """``last`` for the last index, else ``inner``."""
+    if count == 1 or inner == last:
+        return last
+    return index.eq(count - 1).select(index.f.i64(last), inner)
 
 
 def either(index: Value, count: int, inner: int, last: int, do: Callable[[int], None]) -> None:

@@ -122,11 +122,11 @@ def _tile_cost(rows: int, vectors: int) -> int:
 
 
 def _choose_tile(m: int, n: int, lanes: int, machine: Machine, power: bool) -> tuple[int, int]:
-    """Rows and vectors of the register tile: the least time, then the least code."""
+    """Rows and vectors of the register tile."""
     needed = ceil_div(n, lanes)
     spare = 1 if machine.fma else 2
     most = 8 if machine.registers >= 32 else 6
-    best: tuple[float, int, int, int] | None = None
+    best: tuple[float, int, int] | None = None
     for vectors in range(1, 9):
         for limit in range(1, most + 1):
             if vectors > 4 and limit > 2:
@@ -139,13 +139,15 @@ def _choose_tile(m: int, n: int, lanes: int, machine: Machine, power: bool) -> t
             full, rest = divmod(m, rows)
             steps = full * _tile_cost(rows, vectors) + (_tile_cost(rest, vectors) if rest else 0)
             time = steps * ceil_div(needed, vectors)
-            # a wasted percent is worth less than a squarer tile, which loads less
-            score = (time * (1 + 0.1 * (rows + vectors) / (rows * vectors)), bool(rest))
-            found = (score[0], int(score[1]), rows, vectors)
+            # loads count a little, those of B more since they come from the second-level cache;
+            # a shorter last tile is further code
+            loads = (rows + 2 * vectors) / (rows * vectors)
+            score = time * (1 + 0.1 * loads) * (1.02 if rest else 1)
+            found = (score, -rows, vectors)
             if best is None or found < best:
                 best = found
     assert best is not None
-    return best[2], best[3]
+    return -best[1], best[2]
 
 
 @cache

@@ -158,7 +158,7 @@ def finish_buffer(
     row: Value,
     rows: Value | int,
     col: Value,
-    full: Value,
+    full: Value | int,
     active: int,
     partial: Value | None,
 ) -> None:
@@ -175,6 +175,6 @@ def finish_buffer(
             finish(f, batch, place, col + shift, acc, tile.lanes)
         if partial is not None:
             with f.when(partial):
-                shift = full * tile.lanes
+                shift = (f.i64(full) if isinstance(full, int) else full) * tile.lanes
                 acc = f.load(tile.type, line.offset(shift, tile.scalar), align)
                 finish(f, batch, place, col + shift, acc, active)

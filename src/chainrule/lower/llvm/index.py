@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
-__all__ = ["Affine", "Dynamic", "NotAffineError", "Quotient", "SplitError", "Var", "flat", "strides_of"]
+__all__ = ["Affine", "Dynamic", "NotAffineError", "Quotient", "Repeated", "SplitError", "Var", "flat", "strides_of"]
 
 _serial = count()
 
@@ -85,6 +85,27 @@ class Quotient(Var):
     @property
     def inner(self) -> tuple[Var, ...]:
         return self.of.inner
+
+
+class Repeated(Var):
+    """⌊var / times⌋: each place of an array is read ``times`` times in a row."""
+
+    __slots__ = ("times", "var")
+
+    def __init__(self, var: Var, times: int) -> None:
+        super().__init__(var.extent // times)
+        self.var = var
+        self.times = times
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Repeated) and self.var is other.var and self.times == other.times
+
+    def __hash__(self) -> int:
+        return hash((self.var, self.times))
+
+    @property
+    def inner(self) -> tuple[Var, ...]:
+        return (self.var,)
 
 
 class SplitError(Exception):

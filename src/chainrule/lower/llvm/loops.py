@@ -19,7 +19,7 @@ from chainrule.core.node import Node
 from chainrule.lower.llvm.elementwise import Context, emit_elementwise, ir_type
 from chainrule.lower.llvm.evaluate import Emission
 from chainrule.lower.llvm.group import Group
-from chainrule.lower.llvm.index import Var
+from chainrule.lower.llvm.index import Var, flat
 from chainrule.lower.llvm.ir import Function, Module, Value, lanes, vector
 from chainrule.lower.llvm.kernel import Buffer, Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
@@ -29,6 +29,9 @@ __all__ = ["Settings", "emit_loops"]
 
 CHUNK = 8192
 """Elements of one task where a long axis is cut into pieces."""
+
+SHORT = 4
+"""A folded last axis up to this long is not worth a vector: the axis before it is."""
 
 SMALL = 16384
 """Work below which a kernel is one task: sharing it out would cost more."""
@@ -115,9 +118,16 @@ def _lanes(group: Group, machine: Machine, extent: int) -> int:
     return count
 
 
-def _merge(group: Group, axes: list[Var]) -> tuple[list[Var], list[tuple[Var, Var, Var]]]:
-    """Neighbouring variables joined where every position in memory allows it."""
+def _merge(
+    group: Group, axes: list[Var], count: int
+) -> tuple[list[Var], list[tuple[Var, Var, Var]]]:
+    """Neighbouring variables joined where every position in memory allows it.
+
+    The two innermost are also joined where some array is the same for all values of the last one,
+    as in a max-pooling's gradient: such an array is read with repeated lanes.
+    """
     positions = [dict(p.terms) for p in group.positions()]
+    written = [dict(flat(group.index[node], node.shape).terms) for node in group.stored]
     raw = {var for part in group.raw for var in part.inner}
     reduced = group.reduced or frozenset()
     axes = list(axes)
@@ -125,16 +135,28 @@ def _merge(group: Group, axes: list[Var]) -> tuple[list[Var], list[tuple[Var, Va
     place = len(axes) - 2
     while place >= 0:
         high, low = axes[place], axes[place + 1]
+        times = low.extent
+        small = place == len(axes) - 2 and times < count and times & (times - 1) == 0
+
+        def fits(p: dict[Var, int], high: Var = high, low: Var = low) -> bool:
+            return p.get(high, 0) == p.get(low, 0) * low.extent
+
+        def repeats(p: dict[Var, int], high: Var = high, low: Var = low) -> bool:
+            return low not in p and p.get(high, 0) == 1
+
         joinable = (
             high not in raw
             and low not in raw
             and (high in reduced) == (low in reduced)
-            and all(p.get(high, 0) == p.get(low, 0) * low.extent for p in positions)
+            and all(fits(p) or (small and repeats(p)) for p in positions)
+            and all(map(fits, written))
         )
         if joinable:
             merged = Var(high.extent * low.extent)
             merges.append((high, low, merged))
-            for p in positions:
+            for p in (*positions, *written):
+                if not fits(p):
+                    raw.add(merged)
                 p.pop(high, None)
                 step = p.pop(low, 0)
                 if step:
@@ -151,7 +173,8 @@ class _Nest:
         self.settings = settings
         self.group = group
         reduced = group.reduced or frozenset()
-        axes, merges = _merge(group, group.axes)
+        widest = _lanes(group, settings.machine, 1 << 30)
+        axes, merges = _merge(group, group.axes, widest)
         folded = set(reduced) | {m for h, _, m in merges if h in reduced}
         for high, _, merged in merges:
             if high in folded:
@@ -159,7 +182,7 @@ class _Nest:
         self.axes = axes
         self.kept = [var for var in axes if var not in folded]
         self.folded = [var for var in axes if var in folded]
-        self.last = axes[-1] if axes else None
+        self.last = self._along(widest)
         extent = self.last.extent if self.last else 1
         self.count = _lanes(group, settings.machine, extent)
         self.f = kernel_function(settings.module, name)
@@ -167,10 +190,17 @@ class _Nest:
         self.done: set[Node] = set()
         self.em = settings.emission(self.f, self.count, self._place)
         self.em.merges = merges
-        if self.count > 1 and self.last is not None:
-            self.em.vector_var = self.last
+        self.em.vector_var = self.last  # also where a vector has one lane only
         self.inner = bool(self.folded) and self.last in folded
         self.name = name
+
+    def _along(self, widest: int) -> Var | None:
+        """The variable that runs along vectors: the last, unless that is folded and very short."""
+        last = self.axes[-1] if self.axes else None
+        if last in self.folded and last is not None and last.extent <= SHORT and self.kept:
+            if self.kept[-1].extent >= widest // 4:
+                return self.kept[-1]
+        return last
 
     def _place(self, node: Node) -> Buffer | None:
         if node in self.group.index:
@@ -206,7 +236,7 @@ class _Nest:
             rest = stop - start - whole
             if rest:
                 copies = -(-rest // count)
-                mask = f.mask(count, rest % count) if rest % count and count > 1 else None
+                mask = self.em.first_lanes(rest % count) if rest % count and count > 1 else None
                 accumulators = self._once(middle, copies, mask, body, accumulators)
             return accumulators
         assert not accumulators and isinstance(start, Value) and isinstance(stop, Value)
@@ -221,7 +251,7 @@ class _Nest:
         if rest:
             with em.branch(stop.eq(var.extent)):
                 em.know(var, f.i64(var.extent - rest))
-                body(1, f.mask(count, rest) if count > 1 else None, [])
+                body(1, self.em.first_lanes(rest) if count > 1 else None, [])
         return []
 
     def _loop(
@@ -499,7 +529,7 @@ class _Nest:
         em, f = self.em, self.f
         assert self.last is not None
         em.know(self.last, start)
-        mask = f.mask(self.count, rest) if rest and self.count > 1 else None
+        mask = em.first_lanes(rest) if rest and self.count > 1 else None
         for number in range(self._passes()):
             self._each_copy(copies, mask, self._stores(number, full=False))
             reductions = self._reductions(number)

@@ -99,8 +99,13 @@ def _contract(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node 
         return None
     m, n = (prod(extent[label] for label in labels) for labels in (rows, columns))
     last = next((label for label in reversed(out) if extent[label] != 1), None)
-    if not summed or min(m, n) == 1 or last is None or (last in a and last in b) or not x.type.is_float:
+    if not summed or min(m, n) == 1 or last is None or not x.type.is_float:
         return _as_sum(node, x, y, extent)
+    if last in a and last in b:  # the columns of a product come last, what is looped over first
+        order = [label for label in out if label in a and label in b] + rows + columns
+        moved = symbolic(node.primitive, (x, y), (a, b, tuple(order)))
+        again = _contract(moved, (x, y), forced)
+        return _permuted(moved if again is None else again, tuple(order.index(l) for l in out))
     found = symbolic(node.primitive, (x, y), node.argument)
     if as_product(found, strided(x, forced), strided(y, forced)) is not None:
         return found

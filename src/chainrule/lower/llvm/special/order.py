@@ -14,11 +14,14 @@ from chainrule.lower.llvm.frame import Frame, Step
 from chainrule.lower.llvm.ir import Function, Value, is_float, vector
 from chainrule.lower.llvm.kernel import Kernel
 from chainrule.lower.llvm.loops import Settings
-from chainrule.lower.llvm.special.step import Emitter, Writer, split_at
+from chainrule.lower.llvm.special.step import Emitter, Writer, split_at, store
 from chainrule.lower.llvm.vecmath.casting import half_to_float, memory_type
 from chainrule.lower.target import NotDefined
 
 __all__ = ["argmax", "argmin", "argsort", "searchsorted", "sort"]
+
+SIDE = 4
+"""Vectors that are compared side by side, to hide how long one comparison takes."""
 
 SCRATCH = 1 << 19
 """Bytes of thread memory that sorting a row may take."""
@@ -85,40 +88,52 @@ def _place_across(
     f, x = w.f, w.node.sources[0]
     scalar = memory_type(x.dtype)
     count = w.lanes(inner, size)
-    whole, rest = divmod(inner, count)
+    width = count * min(SIDE, -(-inner // count))
+    whole, rest = divmod(inner, width)
     blocks = whole + bool(rest)
     lanes = count if count > 1 else 0
 
-    def run(start: Value, target: Value, mask: Value | None) -> None:
-        def at(k: Value | int) -> Value:
+    def run(start: Value, target: Value, elements: int) -> None:
+        vectors = [
+            (start + first, target + first, f.mask(count, elements - first))
+            if first + count > elements
+            else (start + first, target + first, None)
+            for first in range(0, elements, count)
+        ]
+
+        def at(start: Value, mask: Value | None, k: Value | int) -> Value:
             return _key(w, x.dtype, w.sources[0].offset(start + k * inner, scalar), lanes, mask)
 
-        first = at(0)
-        place = f.constant(vector(lanes, number), 0)
-        with f.loop(1, extent, 1, [first, place]) as loop:
+        carried = []
+        for start, _, mask in vectors:
+            carried += [at(start, mask, 0), f.constant(vector(lanes, number), 0)]
+        with f.loop(1, extent, 1, carried) as loop:
             here = loop.index.cast("trunc", number).splat(lanes)
-            value = at(loop.index)
-            best = (loop.values[0], loop.values[1])
-            take = _better(value, best[0], x.dtype, largest)
-            loop.carry(*_chosen(take, (value, here), best))
-        found = loop.results[1].cast("sext", "i64")
-        at_target = w.result.offset(target, "i64")
-        if mask is None:
-            f.store(found, at_target)
-        else:
-            f.masked_store(found, at_target, mask)
+            found: list[Value] = []
+            for (start, _, mask), best in zip(vectors, _pairs(loop.values), strict=True):
+                value = at(start, mask, loop.index)
+                take = _better(value, best[0], x.dtype, largest)
+                found += _chosen(take, (value, here), best)
+            loop.carry(*found)
+        for (_, target, mask), best in zip(vectors, _pairs(loop.results), strict=True):
+            store(f, w.node.dtype, best[1].cast("sext", "i64"), w.result.offset(target, "i64"), mask)
 
     with w.all_of(outer * blocks, x.type.size) as task:
         row = f.emit("i64", f"udiv i64 {task.text}, {blocks}")
-        column = f.emit("i64", f"urem i64 {task.text}, {blocks}") * count
+        block = f.emit("i64", f"urem i64 {task.text}, {blocks}")
+        column = block * width
         start, target = row * (extent * inner) + column, row * inner + column
         if whole:
-            with f.when(column.le(inner - count)):
-                run(start, target, None)
+            with f.when(block.lt(whole)):
+                run(start, target, width)
         if rest:
-            with f.when(column.gt(inner - count)):
-                run(start, target, f.mask(count, rest))
+            with f.when(block.eq(whole)):
+                run(start, target, rest)
     return w.done(outer * blocks, x.type.size)
+
+
+def _pairs(values: Sequence[Value]) -> list[Pair]:
+    return list(zip(values[::2], values[1::2], strict=True))
 
 
 def _place_in_rows(
@@ -131,6 +146,7 @@ def _place_in_rows(
     if extent < 2 * count:
         count = 1
     lanes = count if count > 1 else 0
+    side = max(min(SIDE, extent // (2 * count)), 1)
     with w.all_of(outer, x.type.size) as row:
         base = w.sources[0].offset(row * extent, scalar)
         ramp = f.constants(number, list(range(count))) if lanes else f.constant(number, 0)
@@ -139,14 +155,23 @@ def _place_in_rows(
             here = k.cast("trunc", number).splat(lanes) + ramp
             return _key(w, x.dtype, base.offset(k, scalar), lanes), here
 
-        best = candidate(f.i64(0))
-        with f.loop(count, extent - extent % count, count, best) as loop:
-            now = candidate(loop.index)
-            take = _better(now[0], loop.values[0], x.dtype, largest)
-            loop.carry(*_chosen(take, now, (loop.values[0], loop.values[1])))
-        best = (loop.results[0], loop.results[1])
+        carried = [value for i in range(side) for value in candidate(f.i64(i * count))]
+        step = side * count
+        with f.loop(step, extent - extent % step, step, carried) as loop:
+            found: list[Value] = []
+            for i, best in enumerate(_pairs(loop.values)):
+                now = candidate(loop.index + i * count)
+                take = _better(now[0], best[0], x.dtype, largest)
+                found += _chosen(take, now, best)
+            loop.carry(*found)
+        candidates = _pairs(loop.results)
+        rest = range(extent - extent % step, extent - count + 1, count)
+        candidates += [candidate(f.i64(k)) for k in rest]
         if extent % count:  # once more over elements already seen: that changes nothing
-            best = _merged(best, candidate(f.i64(extent - count)), x.dtype, largest)
+            candidates.append(candidate(f.i64(extent - count)))
+        best = candidates[0]
+        for other in candidates[1:]:
+            best = _merged(best, other, x.dtype, largest)
         while count > 1:
             count //= 2
             low, high = (

@@ -24,8 +24,9 @@ from chainrule.lower.llvm.vecmath import (
     trigonometric,
 )
 from chainrule.lower.llvm.vecmath.common import Math
+from chainrule.lower.llvm.vecmath.gamma import ORDERS
 
-__all__ = ["ROUTINES", "Accuracy", "Routine", "call", "ulps"]
+__all__ = ["ORDERS", "ROUTINES", "Accuracy", "Routine", "call", "ulps"]
 
 Accuracy = Literal["default", "fast"]
 

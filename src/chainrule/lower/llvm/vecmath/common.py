@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from chainrule.lower.llvm.ir import Function, Value, element, lanes, with_element
 from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["LN2", "Coefficients", "Double", "Math"]
+__all__ = ["LN2", "Coefficients", "Double", "Math", "raised"]
 
 Number = int | float
+T = TypeVar("T")
 Coefficients = Mapping[str, Sequence[float]]
 """Coefficients of a polynomial, lowest first, for float and for double."""
 
@@ -30,6 +32,23 @@ LN2 = {
 """ln 2 in two parts; the products of the first with any exponent are exact."""
 
 _INFINITY = float("inf")
+
+
+def raised(x: T, n: int, times: Callable[[T, T], T]) -> T:
+    """x to the power n ≥ 1 by repeated squaring.
+
+    >>> raised(3, 5, lambda a, b: a * b)
+    243
+    """
+    result: T | None = None
+    while True:
+        if n & 1:
+            result = x if result is None else times(result, x)
+        n >>= 1
+        if not n:
+            assert result is not None
+            return result
+        x = times(x, x)
 
 
 @dataclass(frozen=True)

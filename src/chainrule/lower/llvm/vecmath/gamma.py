@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import ceil, factorial, pi
 
 from chainrule.lower.llvm.ir import Value, lanes
-from chainrule.lower.llvm.vecmath.common import Double, Math
+from chainrule.lower.llvm.vecmath.common import Double, Math, raised
 from chainrule.lower.llvm.vecmath.exponential import log
 from chainrule.lower.llvm.vecmath.rounding import to_whole
 from chainrule.lower.llvm.vecmath.trigonometric import cosine, sine
@@ -145,20 +145,10 @@ def _digamma_positive(m: Math, x: Value) -> Value:
 def _power(m: Math, x: Value, s: int) -> Double:
     """x⁻ˢ in two parts."""
     one, zero = m.constant(1.0), m.constant(0.0)
-    base = m.quotient((one, zero), (x, zero))
-    plain = 1.0 / x
-    result: Double | None = None
-    rough: Value | None = None
-    while True:
-        if s & 1:
-            result = base if result is None else m.times(result, base)
-            rough = plain if rough is None else rough * plain
-        s >>= 1
-        if not s:
-            break
-        base, plain = m.times(base, base), plain * plain
-    assert result is not None and rough is not None
-    high, low = result
+    rough = raised(1.0 / x, s, lambda a, b: a * b)
+    if m.single:
+        return rough, zero
+    high, low = raised(m.quotient((one, zero), (x, zero)), s, m.times)
     lost = low.is_nan()  # the error of an overflowing product means nothing
     return lost.select(rough, high), lost.select(zero, low)
 

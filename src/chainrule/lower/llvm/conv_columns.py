@@ -14,23 +14,22 @@ from chainrule.lower.llvm.conv_pack import (
     divided,
     least,
     multiply_add,
-    pack_kernel,
     remainder,
 )
 from chainrule.lower.llvm.conv_planes import Planes, pad_planes, zero_fill
-from chainrule.lower.llvm.conv_shape import TASKS, Epilogue, Geometry, Place, Reader, up
-from chainrule.lower.llvm.ir import Function, Module, Value, vector
+from chainrule.lower.llvm.conv_shape import TASKS, Geometry, Job, up
+from chainrule.lower.llvm.ir import Function, Value, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["ByRows"]
+__all__ = ["Columns"]
 
 UNROLLED = 160
 """At most so many multiplications are written out in one turn of the innermost loop."""
 
 
 @dataclass(frozen=True)
-class ByRows:
+class Columns:
     """How a convolution is shared out by rows.
 
     Attributes:
@@ -50,7 +49,7 @@ class ByRows:
     whole: bool
 
     @staticmethod
-    def of(g: Geometry, machine: Machine) -> ByRows:
+    def of(g: Geometry, machine: Machine) -> Columns:
         """Choose the tile, and as many rows for a task as the cache and the threads allow."""
         depth, height, columns = g.out
         lanes = machine.lanes(g.scalar)
@@ -75,7 +74,7 @@ class ByRows:
 
         while block > rows and planes_of(block).image * g.size > machine.l2 // 2:
             block = up(block // 2, rows)
-        return ByRows(g, machine, rows, features, vectors, block, planes_of(block), whole)
+        return Columns(g, machine, rows, features, vectors, block, planes_of(block), whole)
 
     @property
     def lanes(self) -> int:
@@ -104,54 +103,18 @@ class ByRows:
         sums = self.rows * self.features * self.vectors * self.machine.vector_bytes
         return self._plane_bytes + sums
 
-    def emit(
-        self,
-        module: Module,
-        name: str,
-        x: Place,
-        w: Place,
-        workspace: Place,
-        epilogue: Epilogue,
-        read_x: Reader | None,
-    ) -> list[Kernel]:
+    def emit(self, job: Job) -> list[Kernel]:
         return [
-            self._pack(module, name + "_pack", w, workspace),
-            self._compute(module, name, x, workspace, epilogue, read_x),
+            emit_pack(job, self.g, self.machine, self.features),
+            self._compute(job),
         ]
 
-    def _pack(self, module: Module, name: str, w: Place, workspace: Place) -> Kernel:
-        g, f = self.g, kernel_function(module, name)
-        source, target = w(f), workspace(f)
-        dims = [(g.channels, g.w_channel), *zip(g.kernel, g.w_step, strict=True)]
-        with f.loop(f.params[1], f.params[2]) as task:
-            group, block = divided(task.index, self.blocks), remainder(task.index, self.blocks)
-            pack_kernel(
-                f,
-                g,
-                self.machine,
-                target.offset(task.index * self.kernel_numbers, g.scalar),
-                source.offset(group * g.w_group, g.scalar),
-                block * self.features,
-                self.features,
-                dims,
-            )
-        f.ret()
-        return Kernel(name, g.groups * self.blocks, 0, 2 * self.workspace_bytes)
-
-    def _compute(
-        self,
-        module: Module,
-        name: str,
-        x: Place,
-        workspace: Place,
-        epilogue: Epilogue,
-        read_x: Reader | None,
-    ) -> Kernel:
+    def _compute(self, job: Job) -> Kernel:
         g, machine, planes = self.g, self.machine, self.planes
-        f = kernel_function(module, name)
+        f = kernel_function(job.module, job.name)
         depth, height, columns = g.out
         blocks = -(-height // self.height)
-        base, packed, scratch = x(f), workspace(f), f.params[3]
+        base, packed, scratch = job.x(f), job.workspace(f), f.params[3]
         sums = scratch.offset(self._plane_bytes)
         width = self.vectors * self.lanes
         zero_fill(f, machine, scratch, g.scalar, planes.image)
@@ -170,7 +133,7 @@ class ByRows:
                 (n, 1),
                 (f.i64(0), g.channels),
                 0 if blocks == 1 else y0 * g.stride[1],
-                read_x,
+                job.read_x,
             )
             stop = least(f.i64(height) - y0, self.height)
             with (
@@ -198,13 +161,13 @@ class ByRows:
                         value = f.load(
                             vector(count, g.scalar), row.offset(at - column.index, g.scalar)
                         )
-                        epilogue(f, g.out_index(group, n, feature, (*spatial, at)), value, mask)
+                        job.epilogue(f, g.out_index(group, n, feature, (*spatial, at)), value, mask)
 
                     self._columns(f, column.index, hand_over)
         f.ret()
         tasks = g.batch * g.groups * blocks
         moved = g.shape.x_numbers + g.batch * g.groups * g.features * g.places
-        return Kernel(name, tasks, g.shape.flops, moved * g.size, self.scratch_bytes)
+        return Kernel(f.name, tasks, g.shape.flops, moved * g.size, self.scratch_bytes)
 
     def _columns(
         self, f: Function, first: Value, hand_over: Callable[[Value, int, Value | None], None]
