@@ -57,8 +57,10 @@ def _measure(console: Console, options: Any) -> report.Record:
     RESULTS.mkdir(exist_ok=True)
     stem = RESULTS / ("native_selected" if options.workloads else "native")
     for name in options.workloads or workloads:
+        before = limits.slowdown(reached)
         outcomes = single.in_process(name, options.seconds, options.skip)
-        entry = report.entry(workloads[name], outcomes, reached)
+        busy = max(before, limits.slowdown(reached))
+        entry = report.entry(workloads[name], outcomes, reached, busy)
         record["workloads"].append(entry)
         report.show(console, entry)
         stem.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")

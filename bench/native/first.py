@@ -9,17 +9,14 @@ import json
 import sys
 
 from bench.native.timing import once
-from bench.native.workload import OWN, Steady
+from bench.native.workload import Steady
 from bench.native.workloads import every
 
 
 def main(name: str, contestant: str) -> None:
     workload = every()[name]
     assert isinstance(workload, Steady)
-    contestants = workload.contestants()
-    if contestant == OWN:  # under whichever name it has with and without a compiler
-        contestant = next(known for known in contestants if known.startswith(OWN))
-    runner = contestants[contestant]()
+    runner = workload.contestants()[contestant]()
     with runner.context():
         runner.reset()
         seconds = once(runner)

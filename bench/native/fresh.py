@@ -26,20 +26,18 @@ def measure(workload: Fresh, skip: Sequence[str] = ()) -> dict[str, Outcome]:
     order = list(commands)
     shuffle = random.Random(0).shuffle
     with tempfile.TemporaryDirectory() as warm:
-        for name in order:  # fills the disk cache of the operating system, and the warm one
-            if name in failed:
-                continue
-            try:
-                results[name] = _run(commands[name], _cache(name, warm))[1]
-            except (subprocess.SubprocessError, ValueError) as error:
-                failed[name] = Outcome(failed=str(error))
-        failed |= _disagreeing(results, workload.tolerance)
-        for _ in range(workload.rounds):
+        for turn in range(workload.rounds + 1):  # the first fills the caches of files
             shuffle(order)
-            for name in order:
-                if name not in failed:
-                    times, _ = _run(commands[name], _cache(name, warm))
+            for name in [name for name in order if name not in failed]:
+                try:
+                    times, results[name] = _run(commands[name], _cache(name, warm))
+                except (subprocess.SubprocessError, ValueError) as error:
+                    failed[name] = Outcome(failed=str(error))
+                    continue
+                if turn:
                     samples[name].append(times["inside" if workload.inside else "whole"])
+            if not turn:
+                failed |= _disagreeing(results, workload.tolerance)
     timed = {
         name: Outcome(min(found), statistics.median(found), _deviation(name, results))
         for name, found in samples.items()

@@ -7,8 +7,10 @@ native target, but neither its planner nor its kernels take part.
 from __future__ import annotations
 
 import ctypes
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from threading import Barrier, Thread
 from time import perf_counter
 
@@ -23,6 +25,9 @@ from chainrule.lower.llvm.machine import Machine, host
 CHAINS = 16
 """Independent chains of multiply-adds: enough to hide the latency of two units."""
 ROUNDS = 60
+
+Figure = Callable[[list[float]], float]
+"""The least of some times, or their median."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,15 @@ class Limits:
         return (arithmetic, "arithmetic") if arithmetic > traffic else (traffic, level.name)
 
 
+def slowdown(limits: Limits) -> float:
+    """How many times slower arithmetic on all threads is now than at best: 1 on a quiet machine."""
+    return limits.single / _probes().peak("float", statistics.median)
+
+
 def measure() -> Limits:
     """Peaks and bandwidths with all threads."""
     machine = host()
-    probes = _Probes(machine)
+    probes = _probes()
     l3 = _l3_bytes()
     levels = [("L2", 0.75 * THREADS * machine.l2, THREADS * machine.l2 // 2)]
     if l3 > THREADS * machine.l2:
@@ -82,14 +92,14 @@ class _Probes:
         _write_stream(module, machine)
         self._code = load(compile_object(str(module), machine))
 
-    def peak(self, scalar: str) -> float:
-        """Operations a second; a multiply-add is two."""
+    def peak(self, scalar: str, figure: Figure = min) -> float:
+        """Operations a second, by some figure of the times; a multiply-add is two."""
         turns = 100_000
         kernel = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(
             self._code.address(f"peak_{scalar}")
         )
         sinks = [np.zeros(64) for _ in range(THREADS)]
-        seconds = _together(lambda i: kernel(turns, sinks[i].ctypes.data))
+        seconds = _together(lambda i: kernel(turns, sinks[i].ctypes.data), figure)
         return 2.0 * turns * CHAINS * self._lanes[scalar] * THREADS / seconds
 
     def bandwidth(self, size: int) -> float:
@@ -106,6 +116,11 @@ class _Probes:
         starts = [[-(-a.ctypes.data // 64) * 64 for a in pair] for pair in arrays]
         seconds = _together(lambda i: kernel(turns, part // 4, *starts[i]))
         return 3.0 * part * THREADS * turns / seconds
+
+
+@cache
+def _probes() -> _Probes:
+    return _Probes(host())
 
 
 def _write_peak(module: Module, scalar: str, machine: Machine) -> None:
@@ -143,8 +158,8 @@ def _write_stream(module: Module, machine: Machine) -> None:
     f.ret()
 
 
-def _together(work: Callable[[int], object]) -> float:
-    """The least of several times in which all threads did their part; ctypes frees the GIL."""
+def _together(work: Callable[[int], object], figure: Figure = min) -> float:
+    """A figure of several times in which all threads did their part; ctypes frees the GIL."""
     seconds = [[0.0] * ROUNDS for _ in range(THREADS)]
     barrier = Barrier(THREADS)
 
@@ -160,7 +175,7 @@ def _together(work: Callable[[int], object]) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return min(max(turn) for turn in zip(*seconds, strict=True))
+    return figure([max(turn) for turn in zip(*seconds, strict=True)])
 
 
 def _l3_bytes() -> int:

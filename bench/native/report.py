@@ -19,8 +19,10 @@ Record = dict[str, Any]
 """A whole run: date, machine, limits and entries."""
 
 
-def entry(workload: Workload, outcomes: Mapping[str, Outcome], limits: Limits) -> Entry:
-    """The record of one workload."""
+def entry(
+    workload: Workload, outcomes: Mapping[str, Outcome], limits: Limits, slowdown: float = 1.0
+) -> Entry:
+    """The record of one workload; see `limits.slowdown`."""
     least = limits.seconds(workload.work) if isinstance(workload, Steady) else None
     return {
         "name": workload.name,
@@ -30,6 +32,7 @@ def entry(workload: Workload, outcomes: Mapping[str, Outcome], limits: Limits) -
         "at_most": workload.at_most,
         "limit": least[0] if least else None,
         "limited_by": least[1] if least else "",
+        "slowdown": slowdown,
         "contestants": {name: asdict(outcome) for name, outcome in outcomes.items()},
     }
 
@@ -124,6 +127,14 @@ def rows(entry: Entry) -> Iterator[tuple[str, ...]]:
         )
 
 
+BUSY = 1.25
+"""From which slowdown on a reader is told."""
+
+
+def _busy(entry: Entry) -> str:
+    return f"other processes were busy: two threads took {entry['slowdown']:.1f} times as long"
+
+
 HEADINGS = ("contestant", "least", "median", "vs best peer", "of the limit", "remark")
 
 
@@ -134,6 +145,8 @@ def show(console: Console, entry: Entry) -> None:
         aims.append(f"wanted: {wanted(entry)}")
     if entry["limit"]:
         aims.append(f"physical limit: {duration(entry['limit'])} ({entry['limited_by']})")
+    if entry["slowdown"] > BUSY:
+        aims.append(_busy(entry))
     title = f"{entry['name']}: {entry['title']}"
     table = Table(title=title, title_justify="left", caption="; ".join(aims))
     for number, heading in enumerate(HEADINGS):
@@ -166,6 +179,9 @@ def markdown(record: Record, picture: str) -> str:
     for entry in entries:
         limit = entry["limit"]
         said = [f"Physical limit {duration(limit)} ({entry['limited_by']})."] if limit else []
+        said += (
+            [f"{_busy(entry)[0].upper()}{_busy(entry)[1:]}."] if entry["slowdown"] > BUSY else []
+        )
         said += [f"{entry['note'][0].upper()}{entry['note'][1:]}."] if entry["note"] else []
         parts += [f"### {entry['name']}", f"{entry['title']}. {' '.join(said)}".strip()]
         parts.append(_table(HEADINGS, rows(entry)))

@@ -20,7 +20,8 @@ from bench.native.workloads import every
 
 
 def in_process(name: str, seconds: float, skip: Sequence[str]) -> dict[str, Outcome]:
-    """The outcomes of a workload, measured in a new process."""
+    """The outcomes of a workload, measured in a new process; if it dies, in another without
+    chainrule."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "outcomes.json"
         command = [
@@ -33,8 +34,9 @@ def in_process(name: str, seconds: float, skip: Sequence[str]) -> dict[str, Outc
             *skip,
         ]
         status = subprocess.run(command, env=environment(), cwd=ROOT).returncode
-        if status or not path.exists():
-            return {OWN: Outcome(failed=f"the process ended with status {status}")}
+        if status:
+            failed = {OWN: Outcome(failed=f"the process ended with status {status}")}
+            return failed if OWN in skip else {**in_process(name, seconds, (*skip, OWN)), **failed}
         kept = json.loads(path.read_text())
     return {contestant: Outcome(**figures) for contestant, figures in kept.items()}
 

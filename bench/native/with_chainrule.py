@@ -11,17 +11,6 @@ import chainrule as cr
 from bench.native.agreement import changes
 from bench.native.workload import Numbers, Runner
 
-compiles = hasattr(cr, "compile")
-
-
-def name() -> str:
-    """What the contestant is called: without a compiler it runs operation by operation."""
-    return "chainrule" if compiles else "chainrule (eager)"
-
-
-def compiled(f: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
-    return cr.compile(f, donate=donate) if compiles else f
-
 
 def _leaves(model: Any) -> dict[str, Any]:
     return model.state_dict() if isinstance(model, cr.nn.Module) else model
@@ -44,7 +33,7 @@ def train(
         updates, state = optimizer.update(grads, state, model)
         return cr.optim.apply_updates(model, updates), state, value
 
-    run = compiled(step, donate=(0, 1))
+    run = cr.compile(step, donate=(0, 1))
     inputs = tuple(cr.tensor(array) for array in batch)
     start = {name: leaf.numpy().copy() for name, leaf in _leaves(make()).items()}
     model: Any = None
@@ -69,7 +58,7 @@ def train(
 
 def function(f: Callable[..., Any], arrays: Sequence[np.ndarray], names: Sequence[str]) -> Runner:
     """Calls of a function with a flat tuple of results, which ``names`` names."""
-    run = compiled(f)
+    run = cr.compile(f)
     inputs = tuple(cr.tensor(array) for array in arrays)
     results: Any = None
 

@@ -7,20 +7,19 @@ from typing import Any
 import numpy as np
 
 from bench.native.agreement import changes
-from bench.native.workload import Contestants, Numbers, Runner, Steady, Work
+from bench.native.workload import OWN, Contestants, Numbers, Runner, Steady, Work
 
 COUNT, RATE = 10_000_000, 1e-3
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     rng = np.random.default_rng(0)
     start = {"x": rng.standard_normal(COUNT, np.float32)}
     gradient = rng.standard_normal(COUNT, np.float32)
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         optimizer = cr.optim.adam(RATE)
 
@@ -28,7 +27,7 @@ def contestants() -> Contestants:
             updates, state = optimizer.update(g, state, x)
             return cr.optim.apply_updates(x, updates), state
 
-        run = with_chainrule.compiled(step, donate=(0, 1))
+        run = cr.compile(step, donate=(0, 1))
         g = cr.tensor(gradient)
         x: Any = None
         state: Any = None
@@ -115,7 +114,7 @@ def contestants() -> Contestants:
         return Runner(call, numbers, reset, lambda: with_jax.wait((x, state)))
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import Array, Contestants, Numbers, Runner, Steady, Work
+from bench.native.workload import OWN, Array, Contestants, Numbers, Runner, Steady, Work
 
 BATCH, RATE = 64, 1e-3
 CHANNELS = (1, 16, 32)
@@ -83,12 +83,11 @@ def torch_loss(params: Any, x: Array, y: Array) -> Array:
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     params, data = arrays()
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         def loss(params: Any, x: Array, y: Array) -> Array:
             return with_numpy_names(cr, lambda x, w: cr.conv(x, w, padding="same"), params, x, y)
@@ -126,7 +125,7 @@ def contestants() -> Contestants:
         return with_jax.train(params, jax_loss, data, RATE)
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "PyTorch, channels last": torch_channels_last,
         "torch.compile": torch_compiled,

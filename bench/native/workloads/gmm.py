@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import ELEMENTARY, Array, Contestants, Runner, Steady, Work
+from bench.native.workload import ELEMENTARY, OWN, Array, Contestants, Runner, Steady, Work
 
 D, K, N = 10, 25, 1000
 GAMMA, M = 1.0, 0
@@ -72,13 +72,12 @@ def work() -> Work:
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     arrays = _arrays()
     zeros = np.zeros((K, 1))
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         def f(*args: Array) -> Any:
             value, grads = cr.value_and_grad(
@@ -130,7 +129,7 @@ def contestants() -> Contestants:
         return with_autograd.function(f, arrays, NAMES)
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

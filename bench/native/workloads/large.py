@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import Array, Contestants, Runner, Steady, Work
+from bench.native.workload import OWN, Array, Contestants, Runner, Steady, Work
 
 SIZE = 2048
 BATCH, CHANNELS, EXTENT = 32, 64, 56
@@ -14,14 +14,17 @@ CONV_NAMES = ("value", "gradient of x", "gradient of w")
 
 
 def matmul() -> Contestants:
-    from bench.native import with_chainrule
-
     rng = np.random.default_rng(0)
     data = [rng.standard_normal((SIZE, SIZE), np.float32) for _ in range(2)]
     names = ("product",)
 
     def product(a: Array, b: Array) -> Any:
         return (a @ b,)
+
+    def chainrule() -> Runner:
+        from bench.native import with_chainrule
+
+        return with_chainrule.function(product, data, names)
 
     def torch() -> Runner:
         from bench.native import with_torch
@@ -44,7 +47,7 @@ def matmul() -> Contestants:
         return with_autograd.function(product, data, names)
 
     return {
-        with_chainrule.name(): lambda: with_chainrule.function(product, data, names),
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,
@@ -53,8 +56,6 @@ def matmul() -> Contestants:
 
 
 def conv() -> Contestants:
-    from bench.native import with_chainrule
-
     rng = np.random.default_rng(0)
     image = (BATCH, CHANNELS, EXTENT, EXTENT)
     x, ct = (rng.standard_normal(image, np.float32) for _ in range(2))
@@ -62,6 +63,7 @@ def conv() -> Contestants:
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         def f(x: Array, w: Array, ct: Array) -> Any:
             value, pullback = cr.vjp(lambda x, w: cr.conv(x, w, padding="same"), x, w)
@@ -132,7 +134,7 @@ def conv() -> Contestants:
         return Runner(runner.call, numbers)
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": lambda: torch(False),
         "PyTorch, channels last": lambda: torch(True),
         "torch.compile": torch_compiled,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import ELEMENTARY, Array, Contestants, Runner, Steady, Work
+from bench.native.workload import ELEMENTARY, OWN, Array, Contestants, Runner, Steady, Work
 
 EXAMPLES, FEATURES = 10_000, 100
 NAMES = ("loss", "gradient of w", "gradient of b")
@@ -22,8 +22,6 @@ def _arrays() -> tuple[np.ndarray, ...]:
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     arrays = _arrays()
 
     def loss(space: Any) -> Any:
@@ -32,6 +30,7 @@ def contestants() -> Contestants:
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         def f(*args: Array) -> Any:
             value, grads = cr.value_and_grad(
@@ -105,7 +104,7 @@ def contestants() -> Contestants:
         )
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

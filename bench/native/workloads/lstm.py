@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import ELEMENTARY, Array, Contestants, Numbers, Runner, Steady, Work
+from bench.native.workload import ELEMENTARY, OWN, Array, Contestants, Numbers, Runner, Steady, Work
 
 STEPS, HIDDEN, INPUTS, BATCH, RATE = 50, 64, 32, 32, 1e-3
 ROWS = 4 * HIDDEN
@@ -48,12 +48,11 @@ def _projected(params: Any, x: Array) -> Array:
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     params, data = arrays()
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         def loss(params: Any, x: Array, target: Array) -> Array:
             def step(carry: Any, projected: Array) -> Any:
@@ -126,7 +125,7 @@ def contestants() -> Contestants:
         return with_autograd.train(params, loss, data, RATE)
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

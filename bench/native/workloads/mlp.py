@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import Array, Contestants, Numbers, Runner, Steady, Work
+from bench.native.workload import OWN, Array, Contestants, Numbers, Runner, Steady, Work
 
 RATE = 1e-3
 
@@ -74,12 +74,11 @@ def torch_loss(params: Any, x: Array, y: Array) -> Array:
 
 
 def contestants(widths: tuple[int, ...], batch: int) -> Contestants:
-    from bench.native import with_chainrule
-
     params, data = arrays(widths, batch)
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         activation = "tanh" if widths[-1] == 1 else "relu"
         cost = cr.nn.mse if widths[-1] == 1 else cr.nn.cross_entropy
@@ -115,7 +114,7 @@ def contestants(widths: tuple[int, ...], batch: int) -> Contestants:
         )
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import Array, Contestants, Numbers, Runner, Steady, Work
+from bench.native.workload import OWN, Array, Contestants, Numbers, Runner, Steady, Work
 
 N = 100
 
@@ -16,13 +16,12 @@ def _rosenbrock(space: Any, x: Array) -> Array:
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     x = np.random.default_rng(0).normal(size=N)
     names = ("Hessian",)
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         hessian = cr.hessian(lambda x: _rosenbrock(cr, x))
         return with_chainrule.function(lambda x: (hessian(x),), [x], names)
@@ -59,7 +58,7 @@ def contestants() -> Contestants:
         return with_autograd.function(lambda x: (hessian(x),), [x], names)
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import ELEMENTARY, Array, Contestants, Runner, Steady, Work
+from bench.native.workload import ELEMENTARY, OWN, Array, Contestants, Runner, Steady, Work
 
 ROWS, CLASSES = 512, 10_000
 NAMES = ("loss", "gradient")
@@ -18,14 +18,13 @@ def _loss(space: Any, logits: Array, labels: Array) -> Array:
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     rng = np.random.default_rng(0)
     logits = (3 * rng.normal(size=(ROWS, CLASSES))).astype(np.float32)
     data = [logits, rng.integers(CLASSES, size=ROWS).astype(np.int32)]
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         return with_chainrule.function(cr.value_and_grad(cr.nn.cross_entropy), data, NAMES)
 
@@ -60,7 +59,7 @@ def contestants() -> Contestants:
         return with_autograd.function(f, data, NAMES)
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

@@ -11,9 +11,7 @@ Commands = Mapping[str, tuple[str, ...]]
 _SMALL = {
     "chainrule": """
 import chainrule as cr
-f = cr.grad(lambda x: cr.sin(x * x))
-f = cr.compile(f) if hasattr(cr, "compile") else f
-result = f(1.5).item()
+result = cr.compile(cr.grad(lambda x: cr.sin(x * x)))(1.5).item()
 """,
     "PyTorch": """
 import torch

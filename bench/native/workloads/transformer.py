@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.native.workload import ELEMENTARY, Array, Contestants, Numbers, Runner, Steady, Work
+from bench.native.workload import ELEMENTARY, OWN, Array, Contestants, Numbers, Runner, Steady, Work
 
 LAYERS, WIDTH, HEADS, LENGTH, BATCH, WORDS, RATE = 2, 64, 4, 64, 8, 256, 1e-3
 EPSILON = 1e-5
@@ -110,12 +110,11 @@ def torch_loss(params: Any, tokens: Array, following: Array) -> Array:
 
 
 def contestants() -> Contestants:
-    from bench.native import with_chainrule
-
     params, data = arrays()
 
     def chainrule() -> Runner:
         import chainrule as cr
+        from bench.native import with_chainrule
 
         return with_chainrule.train(
             lambda: with_chainrule.tensors(params),
@@ -147,7 +146,7 @@ def contestants() -> Contestants:
         )
 
     return {
-        with_chainrule.name(): chainrule,
+        OWN: chainrule,
         "PyTorch": torch,
         "torch.compile": torch_compiled,
         "JAX": jax,

@@ -72,8 +72,10 @@ class Plan:
         elif kind is type(None):
             self._static(place, None)
         elif kind is dict:
-            first = self._open(Container.DICT, value, place, _plain_keys(tree.static))
-            self._children(tree, [value[key] for key in tree.static], first, path)
+            keys = _plain_keys(value)
+            first = self._open(Container.DICT, value, place, keys)
+            for index, (key, child) in enumerate(zip(tree.static, tree.children, strict=True)):
+                self._visit(child, value[key], first + keys.index(key), (*path, index))
         elif kind is list or _is_plain_tuple(kind):
             first = self._open_sequence(value, place)
             self._children(tree, value, first, path)

@@ -200,18 +200,21 @@ def transferred(notes: Notes, moved: Mapping[Node, Node]) -> dict[Node, frozense
 
 
 class Table:
-    """The rules by primitive."""
+    """The rules by primitive, and the nodes to which only a rule with a context may still apply."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
-        self._found: dict[Any, list[Rule]] = {}
+        self.settled: set[Node] = set()
+        self._found: dict[Any, tuple[list[Rule], list[Rule]]] = {}
 
-    def __getitem__(self, primitive: Any) -> list[Rule]:
-        found = self._found.get(primitive)
+    def of(self, node: Node) -> list[Rule]:
+        """The rules to try on ``node``."""
+        found = self._found.get(node.primitive)
         if found is None:
-            found = [rule for rule in self.rules if rule.concerns(primitive)]
-            self._found[primitive] = found
-        return found
+            every = [rule for rule in self.rules if rule.concerns(node.primitive)]
+            found = every, [rule for rule in every if rule.contextual]
+            self._found[node.primitive] = found
+        return found[node in self.settled]
 
 
 def rewrite(graph: Graph, table: Table, context: Context, log: Log) -> Graph:
@@ -232,21 +235,19 @@ def rewrite(graph: Graph, table: Table, context: Context, log: Log) -> Graph:
                 normal[node] = normal.get(after[node], after[node])
                 pending.pop()
                 continue
-            if not node.sources:
-                normal[node] = node
-                continue
-            open_sources = [source for source in node.sources if source not in normal]
-            if open_sources:
-                for source in open_sources:
+            ahead = [source for source in node.sources if source not in normal]
+            if ahead:
+                for source in ahead:
                     if source not in old and node in lines:
                         lines.setdefault(source, lines[node])
-                pending.extend(reversed(open_sources))
+                pending.extend(reversed(ahead))
                 continue
             fuel -= 1
             assert fuel > 0, f"rewriting does not end at {node!r}"
             new = _step(node, normal, table, context, log)
             if new is node:
                 normal[node] = node
+                table.settled.add(node)
                 continue
             context.succeed(node, new)
             if node in lines:
@@ -264,14 +265,16 @@ def _step(
     node: Node, normal: Mapping[Node, Node], table: Table, context: Context, log: Log
 ) -> Node:
     """``node`` on the normal forms of its sources, or after one rule; itself if it is normal."""
-    moved = with_sources(node, [normal[source] for source in node.sources])
-    if moved is not node:
-        return moved
+    if not node.sources:
+        return node
+    for source in node.sources:
+        if normal[source] is not source:
+            return with_sources(node, [normal[source] for source in node.sources])
     if node.value is not None and isinstance(node.type, ArrayType):
         after = detached(node)  # known without any input, such as what variables determine
         log.record("known_value", node, after)
         return after
-    for rule in table[node.primitive]:
+    for rule in table.of(node):
         found = rule.function(node, context) if rule.contextual else rule.function(node)
         if found is not None and found is not node:
             assert found.type is node.type, f"{rule.name}: {node!r} became {found!r}"

@@ -1,8 +1,9 @@
 """Direct convolution: the primitive `conv_` as kernels, without a matrix of windows in memory.
 
-A convolution and both of its gradients are one primitive, so one entry does all of them. Two ways
-of computing are chosen from by shape: with features in the lanes of a vector (`conv_features`), and
-…
+A convolution and both of its gradients are one primitive, so one entry does all of them. The shape
+decides what lies in the lanes of a vector: features (`conv_forward`; `conv_split` where the kernel
+is larger than the result, as in gradients of weights), columns of the result (`conv_columns`: few
+features or few taps), or columns of the kernel (`conv_dots`: gradients of weights with few features).
 """
 
 from __future__ import annotations
@@ -89,12 +90,16 @@ def _zeros(module: Module, name: str, g: Geometry, epilogue: Epilogue) -> Kernel
     """The sum over no channels."""
     f = kernel_function(module, name)
     depth, height, columns = g.out
-    with f.loop(f.params[1], f.params[2]) as task:
+    with (
+        f.loop(f.params[1], f.params[2]) as task,
+        f.loop(0, g.features) as feature,
+        f.loop(0, depth) as z,
+        f.loop(0, height) as y,
+        f.loop(0, columns) as column,
+    ):
         group, n = remainder(task.index, g.groups), divided(task.index, g.groups)
-        with f.loop(0, g.features) as feature, f.loop(0, depth) as z, f.loop(0, height) as y:
-            with f.loop(0, columns) as column:
-                place = (z.index, y.index, column.index)
-                index = g.out_index(group, n, feature.index, place)
-                epilogue(f, index, f.constant(g.scalar, 0), None)
+        place = (z.index, y.index, column.index)
+        index = g.out_index(group, n, feature.index, place)
+        epilogue(f, index, f.constant(g.scalar, 0), None)
     f.ret()
     return Kernel(name, g.batch * g.groups)

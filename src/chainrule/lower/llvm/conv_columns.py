@@ -1,8 +1,8 @@
 """Convolution with the columns of the result in the lanes: for few features, or few taps.
 
-A tile is ``rows`` rows of the result x ``features`` x ``vectors`` vectors of columns. A vector of the
-input is loaded once for all rows and features of the tile that need it. With strides the columns of
-the padded input are held apart by their remainder, so that a vector is still a run of neighbours.
+A tile is ``rows`` rows of the result x ``features`` x ``vectors`` vectors of columns. A vector of
+the input is loaded once for all rows and features of the tile that need it. With strides the columns
+of the padded input are held apart by their remainder, so that a vector is still a run of neighbours.
 """
 
 from __future__ import annotations
@@ -10,12 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chainrule.lower.llvm.conv_pack import (
-    divided,
-    least,
-    multiply_add,
-    remainder,
-)
+from chainrule.lower.llvm.conv_pack import divided, emit_pack, least, multiply_add, remainder
 from chainrule.lower.llvm.conv_planes import Planes, pad_planes, zero_fill
 from chainrule.lower.llvm.conv_shape import TASKS, Geometry, Job, up
 from chainrule.lower.llvm.ir import Function, Value, vector
@@ -152,10 +147,10 @@ class Columns:
                     f.store(value, sums.offset(i * self.lanes, g.scalar), machine.vector_bytes)
                 rows = least(stop - y.index, self.rows)
                 count = least(f.i64(g.features) - fb.index * self.features, self.features)
-                with f.loop(0, rows) as r, f.loop(0, count) as i:
-                    row = sums.offset((r.index * self.features + i.index) * width, g.scalar)
+                with f.loop(0, rows) as r, f.loop(0, count) as one:
+                    row = sums.offset((r.index * self.features + one.index) * width, g.scalar)
                     spatial = (z.index, y0 + y.index + r.index)
-                    feature = fb.index * self.features + i.index
+                    feature = fb.index * self.features + one.index
 
                     def hand_over(at: Value, count: int, mask: Value | None) -> None:
                         value = f.load(
@@ -226,18 +221,17 @@ class Columns:
                         place = dy * planes.row + planes.column(kx * dilation[2])
                         tap(result, x.offset(place, g.scalar), kernel, pairs)
                 return result
-            with f.loop(0, height, 1, result) as ky:
-                with f.loop(0, columns, 1, ky.values) as kx:
-                    at = kx.index * dilation[2]
-                    place = remainder(at, stride[2]) * planes.phase + divided(at, stride[2])
-                    place = place + ky.index * (dilation[1] * planes.row)
-                    number = (ky.index * columns + kx.index) * self.features
-                    current = list(kx.values)
-                    start = x.offset(place, g.scalar)
+            with f.loop(0, height, 1, result) as outer:
+                with f.loop(0, columns, 1, outer.values) as inner:
+                    at = inner.index * dilation[2]
+                    column = remainder(at, stride[2]) * planes.phase + divided(at, stride[2])
+                    start = x.offset(column + outer.index * (dilation[1] * planes.row), g.scalar)
+                    number = (outer.index * columns + inner.index) * self.features
+                    current = list(inner.values)
                     tap(current, start, kernel.offset(number, g.scalar), [(0, 0)])
-                    kx.carry(*current)
-                ky.carry(*kx.results)
-            return ky.results
+                    inner.carry(*current)
+                outer.carry(*inner.results)
+            return outer.results
 
         count = self.rows * self.features * self.vectors
         zeros = [f.constant(type, 0)] * count

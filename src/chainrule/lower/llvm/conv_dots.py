@@ -1,4 +1,4 @@
-"""Convolution with the columns of the kernel in the lanes: each number of the result is a dot product.
+"""Convolution with the columns of the kernel in the lanes: the result is dot products.
 
 For the gradient of weights with few features in a group, such as that of a depthwise convolution: a
 large kernel, a small result. A tile is the result of one feature on one plane; a vector of the
@@ -40,7 +40,7 @@ class Dots:
         lanes = machine.lanes(g.scalar)
         sums, columns = g.out[1] * g.out[2], g.kernel[2]
         fits = g.w_step[2] == 1 and columns >= lanes // 2 and g.features < lanes // 2
-        if not fits or sums > machine.registers - 4 or columns % lanes and not machine.masks:
+        if not fits or sums > machine.registers - 4 or (columns % lanes and not machine.masks):
             return None
         extent = (g.reach(0, g.out[0]), g.reach(1, g.out[1]), g.reach(2, g.out[2]))
         planes = Planes.of(g, extent, 1, g.dilation[2], lanes)

@@ -6,6 +6,7 @@ The kernel is packed once; a task takes some images or rows and all features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from chainrule.lower.llvm.conv_pack import dense, divided, emit_pack, least, prefetch, remainder
 from chainrule.lower.llvm.conv_planes import Planes, pad_planes, zero_fill
@@ -19,6 +20,7 @@ from chainrule.lower.llvm.conv_row import (
 )
 from chainrule.lower.llvm.conv_shape import TASKS, Geometry, Job, up
 from chainrule.lower.llvm.conv_tile import Tile, choose_tile, finish_row
+from chainrule.lower.llvm.ir import Value
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
@@ -183,9 +185,10 @@ class Forward:
                     flag,
                     accumulate=False,
                 )
-                with f.loop(0, tile.rows) as i:
-                    row = top.index + i.index
+                with f.loop(0, tile.rows) as member:
+                    row = top.index + member.index
                     n, z, y = rows.split(row)
+                    place_in = partial(_index, g, group, n0 + n, z, y0 + y)
                     exists = row.lt(rows.count) & n.lt(images) & (y0 + y).lt(height)
                     with f.when(exists):
                         finish_row(
@@ -193,11 +196,9 @@ class Forward:
                             g,
                             machine,
                             tile.width,
-                            sums.offset(i.index * one_row, g.scalar),
+                            sums.offset(member.index * one_row, g.scalar),
                             fb.index * tile.width,
-                            lambda feature, column, group=group, n=n0 + n, z=z, y=y0 + y: (
-                                g.out_index(group, n, feature, (z, y, column))
-                            ),
+                            place_in,
                             job.epilogue,
                         )
         f.ret()
@@ -205,3 +206,9 @@ class Forward:
         return Kernel(
             f.name, batches * g.groups * blocks, g.shape.flops, moved * g.size, self.scratch_bytes
         )
+
+
+def _index(
+    g: Geometry, group: Value, n: Value, z: Value, y: Value, feature: Value, column: Value
+) -> list[Value]:
+    return g.out_index(group, n, feature, (z, y, column))

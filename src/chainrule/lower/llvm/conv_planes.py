@@ -101,9 +101,9 @@ def pad_planes(
             first = max(0, -((low - top) // spread))
             last = (top + planes.extent[axis] - 1 - low) // spread + 1
             return first, max(first, min(extent, last))
-        first = divided(most(top - low, 0) + (spread - 1), spread)
-        last = divided(most(top + (planes.extent[axis] - low), 0) + (spread - 1), spread)
-        return first, least(last, extent)
+        start = divided(most(top - low, 0) + (spread - 1), spread)
+        stop = divided(most(top + (planes.extent[axis] - low), 0) + (spread - 1), spread)
+        return start, least(stop, extent)
 
     copy = _row_copier(f, g, machine, planes, base, read)
     if copy is None:

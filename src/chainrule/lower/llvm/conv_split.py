@@ -1,7 +1,7 @@
 """Convolution with features in the lanes, shared out over the sum.
 
-For results smaller than the kernel, such as the gradient of weights: a task takes some channels, packs
-what they need and leaves partial sums, which a second kernel adds in a fixed order.
+For results smaller than the kernel, such as the gradient of weights: a task takes some channels,
+packs what they need and leaves partial sums, which a second kernel adds in a fixed order.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Split:
         return self.g.kernel[0] * self.height * self.g.kernel[2] * self.tile.width
 
     @property
-    def skips_rows(self) -> bool:
+    def _skips(self) -> bool:
         """Whether leaving out rows of padding is worth looking for what is not finite."""
         padding = self.g.reach(1, self.g.out[1]) - self.g.x_extent[1]
         saved = padding * self.rows.count * self.g.out[2]
@@ -223,7 +223,9 @@ class Split:
                             heights.append(y)
                             place = (fb.index * rows.count + number) * self.row_numbers
                             targets.append(sums.offset(place, g.scalar))
-                        window = flag and row_window(g, heights, top, self.height, flag)
+                        window = None
+                        if flag is not None:
+                            window = row_window(g, heights, top, self.height, flag)
                         tile_row(
                             f,
                             g,
@@ -259,13 +261,12 @@ class Split:
             place = group * (self.chunks * self.partial_numbers)
             place = place + (fb * rows.count + row) * self.row_numbers
             first = partials.offset(place, g.scalar)
-            with f.loop(0, self.row_numbers, tile.lanes) as part:
-                at = first.offset(part.index, g.scalar)
-                zero = f.load(type, at)
-                with f.loop(1, self.chunks, 1, [zero]) as chunk:
+            with f.loop(0, self.row_numbers, tile.lanes) as loop:
+                at = first.offset(loop.index, g.scalar)
+                with f.loop(1, self.chunks, 1, [f.load(type, at)]) as chunk:
                     value = f.load(type, at.offset(chunk.index * self.partial_numbers, g.scalar))
                     chunk.carry(chunk.values[0] + value)
-                f.store(chunk.results[0], sums.offset(part.index, g.scalar))
+                f.store(chunk.results[0], sums.offset(loop.index, g.scalar))
             n, z, y = rows.split(row)
             finish_row(
                 f,

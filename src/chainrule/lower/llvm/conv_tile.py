@@ -50,11 +50,10 @@ class Tile:
 def choose_tile(
     machine: Machine, scalar: str, rows: int, columns: int, features: int, exact: bool = False
 ) -> Tile:
-    """The tile that needs the least time for ``rows`` rows of ``columns`` pixels; if ``exact``, a row
-    is divided into tiles that do not overlap.
+    """The tile that needs the least time for ``rows`` rows of ``columns`` pixels.
 
     Per tap a tile issues one multiplication for each sum, but at least eight may be under way at a
-    time, and it loads its vectors and one number per pixel.
+    time, and it loads its vectors and one number per pixel. If ``exact``, no tile may overlap another.
     """
     lanes = machine.lanes(scalar)
     room = machine.registers - 1

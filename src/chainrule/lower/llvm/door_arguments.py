@@ -135,7 +135,9 @@ def _containers(module: Module, layout: Layout) -> None:
 
         def whole() -> None:
             require(f, f.call("PyDict_Size", "i64", value).eq(count))
-            search("by_key", value)
+            in_order = f.call("in_order", "i1", value, keys, count, into)
+            with f.when(~in_order):
+                search("by_key", value)
 
         f.switch(
             kind,

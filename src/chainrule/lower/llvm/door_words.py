@@ -120,7 +120,7 @@ class Container(IntEnum):
 
     TUPLE = 0
     LIST = auto()
-    DICT = auto()  # by key, and there are no others
+    DICT = auto()  # by key, and there are no others; fastest in the order of the keys
     ITEMS = auto()  # those of a dict, with these keys in this order
     VARS = auto()  # attributes with these names in this order, and no others
     FIELDS = auto()  # attributes by name

@@ -17,6 +17,7 @@ from chainrule.lower.llvm import gemm
 from chainrule.lower.llvm.conv import ConvShape
 from chainrule.lower.llvm.conv import workspace_bytes as conv_workspace
 from chainrule.lower.llvm.elementwise import memory_type
+from chainrule.lower.llvm.gemm_plan import Steps
 from chainrule.lower.llvm.group import Group
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.memory import Block, plan_arena, rounded
@@ -215,7 +216,12 @@ class Frame:
         count = 1
         for extent, _, _ in batches:
             count *= extent
-        steps = batches[0][1:] if len(batches) == 1 else (0, 0)
+        steps = [
+            batches[0][side]
+            if len(batches) == 1
+            else Steps(tuple((batch[0], batch[side]) for batch in batches)) or 0
+            for side in (1, 2)
+        ]
         shape = gemm.GemmShape(
             memory_type(node.dtype),
             count,

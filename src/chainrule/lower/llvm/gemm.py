@@ -137,6 +137,8 @@ class Product:
         shape, finish = self.shape, self.finish
         if shape.batch == 1 or shape.m > 1 or shape.b[0] or self.read_a:
             return self
+        if not isinstance(shape.a[0], int):
+            return self
 
         def in_batch(
             f: Function, batch: Value, row: Value, col: Value, acc: Value, active: int

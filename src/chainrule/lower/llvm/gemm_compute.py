@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from chainrule.lower.llvm.gemm_pack import Read, chunks, minimum, pack_a, pack_b
-from chainrule.lower.llvm.gemm_plan import ALIGN, GemmShape, Plan, ceil_div, size_of
+from chainrule.lower.llvm.gemm_plan import ALIGN, GemmShape, Plan, ceil_div, size_of, stepped
 from chainrule.lower.llvm.gemm_tile import (
     Finish,
     Tile,
@@ -206,8 +206,8 @@ def emit_compute(
 
     def blocks(batch: Value, i0: Value, p0: Value, k0: Value | None) -> None:
         """The tiles of a task, for one block of k or all."""
-        a_batch = a_base.offset(batch * batch_a, scalar) if batch_a else a_base
-        b_batch = b_base.offset(batch * batch_b, scalar) if batch_b else b_base
+        a_batch = a_base.offset(stepped(batch, batch_a), scalar) if batch_a else a_base
+        b_batch = b_base.offset(stepped(batch, batch_b), scalar) if batch_b else b_base
         with (
             _span(p0, plan.block_panels, plan.panels) as p,
             _span(i0, plan.block_tiles, plan.tiles) as i,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from chainrule.lower.llvm.gemm_compute import divided, either
 from chainrule.lower.llvm.gemm_pack import minimum
-from chainrule.lower.llvm.gemm_plan import GemmShape, Plan, ceil_div
+from chainrule.lower.llvm.gemm_plan import GemmShape, Plan, ceil_div, stepped
 from chainrule.lower.llvm.gemm_tile import Finish, multiply_add
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
@@ -100,8 +100,8 @@ def emit_dot(
     with f.loop(first, last) as tasks:
         batch, group = divided(tasks.index, ceil_div(plan.panels, plan.block_panels))
         start = group * plan.block_panels
-        a_batch = a_base.offset(batch * shape.a[0], scalar)
-        b_batch = b_base.offset(batch * shape.b[0], scalar)
+        a_batch = a_base.offset(stepped(batch, shape.a[0]), scalar)
+        b_batch = b_base.offset(stepped(batch, shape.b[0]), scalar)
         stop = minimum(start + plan.block_panels, plan.panels)
         with f.loop(start, stop) as loop, f.loop(0, shape.m) as rows:
             col = loop.index * lanes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chainrule.lower.llvm.gemm_plan import CHUNK, GemmShape, Plan, size_of
+from chainrule.lower.llvm.gemm_plan import CHUNK, GemmShape, Plan, Steps, size_of, stepped
 from chainrule.lower.llvm.ir import Function, Value, lanes, vector
 
 __all__ = ["Read", "chunks", "minimum", "pack_a", "pack_b"]
@@ -23,7 +23,7 @@ def minimum(a: Value, b: Value | int) -> Value:
     return a.f.intrinsic("smin", "i64", a, other)
 
 
-def plain(scalar: str, base: Value, strides: tuple[int, int, int]) -> Read:
+def plain(scalar: str, base: Value, strides: tuple[int | Steps, int, int]) -> Read:
     """Loads from memory."""
 
     def read(
@@ -32,7 +32,7 @@ def plain(scalar: str, base: Value, strides: tuple[int, int, int]) -> Read:
         pointer = base
         for index, stride in zip((batch, row, col), strides, strict=True):
             if stride:
-                pointer = pointer.offset(index * stride, scalar)
+                pointer = pointer.offset(stepped(index, stride), scalar)
         type = vector(lanes, scalar)
         return f.load(type, pointer) if mask is None else f.masked_load(type, pointer, mask)
 
@@ -162,7 +162,7 @@ def _pack_transposed(
         if shape.n % plan.width:
             cols = [minimum(place, shape.n - 1) for place in cols]
         if isinstance(source, Value):
-            base = source.offset(batch * shape.b[0], scalar)
+            base = source.offset(stepped(batch, shape.b[0]), scalar)
             heads = [base.offset(place * shape.b[2], scalar) for place in cols]
         with f.loop(start, stop, count) as loop:
             # the last block overlaps the one before it, and writes the same again

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from chainrule.lower.llvm.ir import Value
 from chainrule.lower.llvm.machine import Machine
 
 __all__ = ["GemmShape", "Plan", "ceil_div", "parts_of_k", "plan", "size_of"]
@@ -26,12 +27,41 @@ DOT_ROWS = 4  # up to this many rows a transposed B is read in place, by dot pro
 
 
 @dataclass(frozen=True)
+class Steps:
+    """The stride along a batch axis that stands for several, of these extents and strides.
+
+    >>> Steps(((2, 100), (3, 7)))
+    Steps(axes=((2, 100), (3, 7)))
+    """
+
+    axes: tuple[tuple[int, int], ...]
+
+    def __bool__(self) -> bool:
+        return any(stride for _, stride in self.axes)
+
+
+def stepped(index: Value, stride: int | Steps) -> Value:
+    """How far ``index`` steps of this stride lead, in elements."""
+    if isinstance(stride, int):
+        return index * stride
+    f = index.f
+    total: Value | None = None
+    for extent, step in reversed(stride.axes):
+        digit = f.emit("i64", f"urem i64 {index.text}, {extent}")
+        index = f.emit("i64", f"udiv i64 {index.text}, {extent}")
+        if step:
+            total = digit * step if total is None else total + digit * step
+    return f.i64(0) if total is None else total
+
+
+@dataclass(frozen=True)
 class GemmShape:
     """C[b,m,n] = Σ_k A[b,m,k]·B[b,k,n].
 
     Attributes:
         scalar: "float" or "double".
-        a: strides of A along (batch, m, k), in elements; 0 broadcasts, any sign.
+        a: strides of A along (batch, m, k), in elements; 0 broadcasts, any sign. The batch may
+            stand for several axes, see `Steps`.
         b: strides of B along (batch, k, n).
     """
 
@@ -40,8 +70,8 @@ class GemmShape:
     m: int
     n: int
     k: int
-    a: tuple[int, int, int]
-    b: tuple[int, int, int]
+    a: tuple[int | Steps, int, int]
+    b: tuple[int | Steps, int, int]
 
     @property
     def flops(self) -> int:

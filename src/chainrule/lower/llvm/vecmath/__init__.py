@@ -50,8 +50,8 @@ ROUTINES: Mapping[str, Routine] = MappingProxyType(
     {
         "exp": Routine(exponential.exp, inline=True),
         "log": Routine(exponential.log, inline=True),
-        "sigmoid": Routine(exponential.sigmoid, inline=True),
-        "tanh": Routine(hyperbolic.tanh, inline=True),
+        "sigmoid": Routine(exponential.sigmoid, inline=True, fast=True),
+        "tanh": Routine(hyperbolic.tanh, inline=True, fast=True),
         "expm1": Routine(exponential.expm1, inline=True),
         "log1p": Routine(exponential.log1p, inline=True),
         "log2": Routine(exponential.log2, inline=True),

@@ -138,6 +138,8 @@ def sigmoid(m: Math, x: Value) -> Value:
     """1 / (1 + e⁻ˣ), through e^−|x|, which cannot overflow."""
     e = exp(m, -m.abs(x))
     negative = x.lt(0.0)
+    if m.fast:
+        return m.where(negative, e, 1.0) / (1.0 + e)
     bottom, rest = m.fast_two_sum(m.constant(1.0), e)
     y = m.where(negative, e, 1.0) / bottom
     # the quotient by bottom + rest; 1 / bottom is 1 − y for negative x and y otherwise

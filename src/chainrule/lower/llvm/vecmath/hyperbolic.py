@@ -21,6 +21,9 @@ def tanh(m: Math, x: Value) -> Value:
     size = size.gt(limit).select(m.constant(limit), size)
     _, count, r, tail = exp_reduced(m, size + size)
     power = m.power_of_two(count)
+    if m.fast:
+        t = m.fma(power, m.fma(r * r, tail, r), power - 1.0)
+        return m.copysign(t / (t + 2.0), x)
     p, p_low = m.fast_two_sum(r, (r * r) * tail)
     step, low = power * p, power * p_low
     top, top_low = m.fast_two_sum(power - 1.0, step)

@@ -1,0 +1,87 @@
+"""overlap_add as views and sums, so that a pooling's gradient joins the loops around it."""
+
+from __future__ import annotations
+
+from itertools import product as grid
+from math import prod
+
+from chainrule.core.node import Node, literal, symbolic
+from chainrule.ops.arithmetic import add
+from chainrule.ops.parts import pad, slice_
+from chainrule.ops.shape import permute_, reshape_
+
+__all__ = ["overlap_as_views"]
+
+TERMS = 9
+"""As many windows may see an element; with more the sum would be too long an expression."""
+
+
+def overlap_as_views(node: Node, windows: Node) -> Node | None:
+    """The same value as ``node``, an overlap_add of ``windows``; None if too many overlap.
+
+    An axis is cut into pieces of ``stride`` elements. Window w begins with piece w, so that
+    element r of piece p is Σ_q windows[p - q, q·stride + r]: sums of shifted arrays of pieces,
+    whose axes (pieces, r) together are the axis. The terms come in the order of the reference.
+    """
+    shape, axes, strides = node.argument
+    ndim = len(shape)
+    sizes = windows.shape[ndim:]
+    overlaps = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
+    if prod(overlaps) > TERMS or node.type.size == 0 or not axes or node.dtype.kind == "b":
+        return None
+    total: Node | None = None
+    for shifts in grid(*map(range, overlaps)):
+        term = _shifted(windows, ndim, axes, strides, overlaps, shifts)
+        total = term if total is None else symbolic(add, (total, term))
+    assert total is not None
+    order: list[int] = []
+    joined = []
+    for axis in range(ndim):
+        order.append(axis)
+        joined.append(total.shape[axis])
+        if axis in axes:
+            place = axes.index(axis)
+            order.append(ndim + place)
+            joined[-1] *= strides[place]
+    whole = symbolic(permute_, (total,), (tuple(order),))
+    return _fitted(symbolic(reshape_, (whole,), (tuple(joined),)), shape)
+
+
+def _shifted(
+    windows: Node,
+    ndim: int,
+    axes: tuple[int, ...],
+    strides: tuple[int, ...],
+    overlaps: list[int],
+    shifts: tuple[int, ...],
+) -> Node:
+    """Piece number ``shifts`` of every window, at the place of that piece in the axes."""
+    start, stop = [0] * windows.ndim, list(windows.shape)
+    low, high = [0] * windows.ndim, [0] * windows.ndim
+    for place, (axis, stride) in enumerate(zip(axes, strides, strict=True)):
+        own = ndim + place
+        start[own] = shifts[place] * stride
+        stop[own] = min(start[own] + stride, windows.shape[own])
+        high[own] = stride - (stop[own] - start[own])
+        low[axis] = shifts[place]
+        high[axis] = overlaps[place] - 1 - shifts[place]
+    part = windows
+    if tuple(stop) != windows.shape or any(start):
+        ones = (1,) * windows.ndim
+        part = symbolic(slice_, (windows,), (tuple(start), tuple(stop), ones))
+    return _padded(part, low, high)
+
+
+def _padded(x: Node, low: list[int], high: list[int]) -> Node:
+    if not any(low) and not any(high):
+        return x
+    zero = literal(0.0, x.dtype)
+    return symbolic(pad, (x, zero), (tuple(low), tuple(high), (0,) * x.ndim))
+
+
+def _fitted(x: Node, shape: tuple[int, ...]) -> Node:
+    """Cut off or filled with zeros at the end of each axis."""
+    stop = tuple(map(min, x.shape, shape))
+    if stop != x.shape:
+        x = symbolic(slice_, (x,), ((0,) * x.ndim, stop, (1,) * x.ndim))
+    return _padded(x, [0] * x.ndim, [n - m for n, m in zip(shape, stop, strict=True)])
