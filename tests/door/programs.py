@@ -10,9 +10,9 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.core.node import Node
-from chainrule.core.tree import flatten
-from chainrule.core.types import ArrayType, array_type, type_of
-from chainrule.door.spec import Argument, DoorSpec, Result
+from chainrule.core.tree import Tree, flatten
+from chainrule.core.types import ArrayType, array_type
+from chainrule.door.spec import Argument, DoorSpec, Made, Result
 from chainrule.lift import as_node
 from chainrule.lower.llvm.ir import Function, Module
 from chainrule.lower.llvm.jit import Code, compile_object, load
@@ -38,14 +38,13 @@ def nothing(f: Function) -> None:
     """The program that does nothing."""
 
 
-def scale(count: int, slots: int, fresh: int | None = None, type: str = "float") -> Any:
+@cache
+def scale(
+    count: int, slots: int, fresh: int | None = None, type: str = "float"
+) -> Callable[[Function], None]:
     """A program that doubles ``count`` elements in each of the slots, and puts the sum of the first
     elements into the slot ``fresh``."""
-    return _scale(count, slots, fresh, type)
 
-
-@cache
-def _scale(count: int, slots: int, fresh: int | None, type: str) -> Callable[[Function], None]:
     def write(f: Function) -> None:
         total = f.constant(type, 0)
         for slot in range(slots):
@@ -129,16 +128,14 @@ def owned(*shape: int, value: float = 1.0) -> cr.Tensor:
     return found
 
 
-__all__ = [
-    "FLOAT32",
-    "SCALAR",
-    "add",
-    "describe",
-    "failed",
-    "nothing",
-    "owned",
-    "program",
-    "scale",
-    "slow",
-    "type_of",
-]
+def vector_of(*values: float) -> cr.Tensor:
+    return cr.tensor(np.array(values, FLOAT32))
+
+
+def is_slow(result: Any) -> bool:
+    """Whether a door handed its arguments to `slow`."""
+    return type(result) is tuple and len(result) == 3 and result[0] == "slow"
+
+
+BUILT_IN = type(len)
+NONE = Made(Tree(type(None)), ())

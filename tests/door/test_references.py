@@ -71,7 +71,7 @@ def step() -> tuple[Any, tuple[Any, ...]]:
     """A door with all kinds of arguments and results."""
     model = cr.nn.MLP(2, (3,), 1, key=cr.random.key(0))
     state = {"a": (owned(2), [owned(3)]), "b": owned(2, 2)}
-    args = (model, state, owned(2), owned(2))
+    args = (model, state, owned(2), owned(2).requires_grad_())
     leaves, _ = flatten(args)
     count = len(leaves)
     shared = Fresh(array_type((2,), FLOAT32), count)

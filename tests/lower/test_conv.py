@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pytest
 
 from chainrule.lower.llvm.conv import ConvShape, emit_conv, workspace_bytes
 from chainrule.lower.llvm.ir import Function, Module, Value, lanes
-from chainrule.lower.llvm.jit import compile_object, load
+from chainrule.lower.llvm.jit import Code, compile_object, load
 from chainrule.lower.llvm.kernel import Buffer, Kernel
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
 from chainrule.ops.conv import _evaluate
@@ -104,27 +105,46 @@ def aligned(bytes: int) -> np.ndarray:
     return memory[start : start + -(-bytes // 8)]
 
 
-def run(x, w, args, relu=False, reader=False, cuts=lambda n: [(0, n)]) -> np.ndarray:
+def guarded(bytes: int) -> np.ndarray:
+    """Memory, and 64 bytes behind it that must stay as they are."""
+    return aligned(-(-bytes // 64) * 64 + 64)
+
+
+@cache
+def compiled(text: str, machine: Machine) -> Code:
+    return load(compile_object(text, machine))
+
+
+def run(
+    x,
+    w,
+    args,
+    relu=False,
+    reader=False,
+    cuts=lambda n: [(0, n)],
+    machine: Machine | None = None,
+) -> np.ndarray:
+    """The result of the kernels; ``cuts`` says how their tasks are shared out."""
+    machine = machine or host()
     shape = shape_of(x, w, args)
-    text, kernels = write(shape, host(), relu, reader)
+    text, kernels = write(shape, machine, relu, reader)
     out = np.zeros(shape.out_shape, x.dtype)
     if not kernels:
         return out
-    code = load(compile_object(text, host()))
-    workspace = aligned(workspace_bytes(shape, host()))
+    code = compiled(text, machine)
+    workspace = guarded(workspace_bytes(shape, machine))
     bias = np.arange(max(shape.out_shape[1], 1)).astype(x.dtype) / 8 - 1
     arrays = [x, w, workspace, out, bias]
     table = (ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays))
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p, ctypes.c_int64] * 2)
-    kind = ctypes.CFUNCTYPE(
-        None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
-    )
+    pointer, whole = ctypes.c_void_p, ctypes.c_int64
+    kind = ctypes.CFUNCTYPE(None, pointer, whole, whole, pointer)
     for i, kernel in enumerate(kernels):
         call = kind(code.address(f"run{i}"))
         for first, last in cuts(kernel.tasks):
-            scratch = aligned(kernel.scratch + 64)
+            scratch = guarded(kernel.scratch)
             call(table, first, last, scratch.ctypes.data)
-            assert (scratch[-(kernel.scratch and 8) :] == POISON).all(), "scratch overrun"
+            assert (scratch[-8:] == POISON).all(), "written beyond the scratch memory"
+    assert (workspace[-8:] == POISON).all(), "written beyond the workspace"
     return out
 
 
@@ -168,7 +188,155 @@ def random_spec(rng: np.random.Generator, dtype) -> tuple:
             return x, w, args
 
 
-@pytest.mark.parametrize("seed", range(400))
+def forms(x, w, stride=1, pad=1, groups=1) -> dict[str, tuple]:
+    """A 2-d convolution and its gradients, as the record's transposes have them."""
+    two, p = (stride, stride), ((pad, pad),) * 2
+    n, k = x.shape[2], w.shape[2]
+    m = (n + 2 * pad - k) // stride + 1
+    spread = (m - 1) * stride + 1
+    rng = np.random.default_rng(1)
+    ct = numbers(rng, (x.shape[0], w.shape[0], m, m), x.dtype)
+    kernel = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
+    kernel = kernel[0] if groups == 1 else kernel.reshape(x.shape[1], -1, k, k)
+    back = ((k - pad - 1, n + pad - spread),) * 2
+    across = ((pad, spread + k - n - pad - 1),) * 2
+    return {
+        "forward": (x, w, spec(x, w, two, p, fg=groups)),
+        "input": (ct, kernel[..., ::-1, ::-1], spec(ct, w, None, back, two, fg=groups)),
+        "kernel": (
+            x.swapaxes(0, 1),
+            ct.swapaxes(0, 1),
+            spec(x, ct, None, across, None, two, 1, groups),
+        ),
+    }
+
+
+# name: x, w, stride, pad, groups; between them all ways of computing
+CASES = {
+    "features": ((3, 5, 9, 9), (20, 5, 3, 3), 1, 1, 1),
+    "wide": ((2, 3, 20, 20), (37, 3, 3, 3), 1, 1, 1),
+    "one channel": ((4, 1, 28, 28), (16, 1, 3, 3), 1, 1, 1),
+    "strided": ((2, 4, 13, 13), (18, 4, 3, 3), 2, 1, 1),
+    "strided wide": ((2, 20, 12, 12), (18, 20, 3, 3), 2, 1, 1),
+    "pointwise": ((3, 33, 7, 7), (40, 33, 1, 1), 1, 0, 1),
+    "groups": ((2, 6, 8, 8), (36, 3, 3, 3), 1, 1, 2),
+    "depthwise": ((3, 4, 17, 17), (4, 1, 3, 3), 1, 1, 4),
+    "depthwise strided": ((2, 3, 37, 37), (3, 1, 3, 3), 2, 1, 3),
+    "large kernel": ((1, 2, 40, 40), (3, 2, 11, 11), 3, 2, 1),
+}
+
+
+def case(name: str, form: str, dtype=np.float32) -> tuple:
+    x, w, *rest = CASES[name]
+    rng = np.random.default_rng(0)
+    return forms(numbers(rng, x, dtype), numbers(rng, w, dtype), *rest)[form]
+
+
+everything = pytest.mark.parametrize(
+    ("name", "form"), [(name, form) for name in CASES for form in ("forward", "input", "kernel")]
+)
+
+
+@pytest.mark.parametrize("seed", range(48))
 def test_random_specs(seed):
     rng = np.random.default_rng(seed)
     check(*random_spec(rng, np.float64 if seed % 3 == 0 else np.float32))
+
+
+@pytest.mark.skipif(host().name not in ("avx512", "avx2"), reason="cannot run here")
+@pytest.mark.parametrize("machine", ["sse", "avx2"])
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_narrower_machines(machine, seed):
+    rng = np.random.default_rng(seed)
+    x, w, args = random_spec(rng, np.float64 if seed % 3 == 0 else np.float32)
+    check(x, w, args, machine=MACHINES[machine])
+
+
+@everything
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_forward_and_gradients(name, form, dtype):
+    check(*case(name, form, dtype))
+
+
+@everything
+def test_bias_relu_and_reader(name, form):
+    check(*case(name, form), relu=True, reader=True)
+
+
+@everything
+def test_bits_do_not_depend_on_how_tasks_are_shared_out(name, form):
+    given = case(name, form)
+
+    def halves(n):
+        return [(n // 2, n), (0, n // 2)]
+
+    def single(n):
+        return [(i, i + 1) for i in reversed(range(n))]
+
+    whole = run(*given)
+    for cuts in (halves, single):
+        np.testing.assert_array_equal(run(*given, cuts=cuts), whole)
+
+
+@everything
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_spreads_as_in_the_reference(name, form, value):
+    """Zero times infinity is NaN, for the zeros of padding too."""
+    x, w, args = case(name, form)
+    x, w = x.copy(), w.copy()
+    w[0, 0].flat[0] = value
+    x[-1, -1].flat[-1] = value
+    with np.errstate(invalid="ignore"):
+        expected = _evaluate(x, w, *args)
+    got = run(x, w, args)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    np.testing.assert_array_equal(np.isposinf(got), np.isposinf(expected))
+
+
+@pytest.mark.parametrize(
+    ("x", "w"),
+    [
+        ((0, 2, 5), (3, 2, 2)),
+        ((2, 0, 5), (3, 0, 2)),
+        ((2, 2, 5), (0, 2, 2)),
+        ((1, 1, 1), (1, 1, 1)),
+        ((2, 1, 4), (3, 1, 4)),
+    ],
+)
+def test_empty_and_single(x, w):
+    rng = np.random.default_rng(0)
+    x, w = numbers(rng, x), numbers(rng, w)
+    check(x, w, spec(x, w))
+
+
+def test_padding_without_input():
+    x, w = np.zeros((2, 1, 0), np.float32), np.ones((3, 1, 2), np.float32)
+    check(x, w, spec(x, w, padding=((2, 3),)))
+
+
+@pytest.mark.parametrize("name", ["features", "one channel", "depthwise"])
+def test_operands_in_other_orders(name):
+    x, w, args = case(name, "forward")
+    last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    check(np.moveaxis(last, -1, 1), w, args)
+    check(x[:, :, ::-1, ::-1], w[::-1, :, :, ::-1], args)
+    check(np.repeat(x, 2, -1)[..., ::2], w, args)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("name", CASES)
+def test_compiles_for_every_machine(machine, name):
+    for form in ("forward", "input", "kernel"):
+        x, w, args = case(name, form)
+        text, _ = write(shape_of(x, w, args), MACHINES[machine])
+        assert compile_object(text, MACHINES[machine])
+
+
+@everything
+def test_tasks_suffice_for_threads(name, form):
+    x, w, args = case(name, form)
+    _, kernels = write(shape_of(x, w, args), host())
+    flops = [kernel.flops for kernel in kernels]
+    main = kernels[int(np.argmax(flops))]
+    assert sum(flops) == shape_of(x, w, args).flops
+    assert main.tasks >= 2

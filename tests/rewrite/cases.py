@@ -92,6 +92,13 @@ ALGEBRA = [
     Case("literal_last", (v,), lambda x: (2.0 * x, x * 2.0), "mul"),
     Case("times_one", (v,), lambda x: exp(x * 1.0), "exp"),
     Case("multiple_of_multiple", (v,), lambda x: (x * 3.0) * 2.0, "mul"),
+    Case("product_of_multiples", (v, w), lambda x, y: (x * 3.0) * (y * 5.0), "mul mul"),
+    Case(
+        "product_of_multiples",
+        (v, t),
+        lambda x, y: reshape_(x, shape=(3, 1)) * (y * 3.0),
+        "reshape mul mul",
+    ),
     Case("times_minus_one", (v,), lambda x: x * -1.0, "neg"),
     Case("over_one", (v,), lambda x: exp(x / 1.0), "exp"),
     Case("over_power_of_two", (v,), lambda x: x / 8.0, "mul"),
@@ -169,6 +176,14 @@ LAYOUT = [
         "reshape mul",
     ),
     Case(
+        "permute_of_function",
+        (v, w),
+        lambda x, y: permute_(
+            pad(exp(reshape_(x, shape=(3, 1)) * y), 0.0, **margins((1, 0), (0, 0))), axes=(1, 0)
+        ),
+        "reshape mul exp pad",
+    ),
+    Case(
         "broadcast_twice",
         (v,),
         lambda x: broadcast_to(broadcast_to(x, (2, 3)), (4, 2, 3)),
@@ -223,6 +238,12 @@ PARTS = [
         "slice",
     ),
     Case("flip_twice", (m,), lambda x: flip_(flip_(x, axes=(0, 1)), axes=(1,)), "flip"),
+    Case(
+        "flip_of_broadcast",
+        (v,),
+        lambda x: flip_(broadcast_to(x, (2, 3)), axes=(0, 1)),
+        "flip broadcast_to",
+    ),
     Case("pad_by_nothing", (m,), lambda x: exp(pad(x, 0.0, **margins((0, 0), (0, 0)))), "exp"),
     Case("pad_that_cuts", (big,), lambda x: pad(x, 0.0, **margins((-1, 0), (0, -2))), "slice"),
     Case(
@@ -290,6 +311,12 @@ CONTRACTION = [
         "sum mul broadcast_to",
     ),
     Case(
+        "sum_of_contraction",
+        (m, hole(3, 4)),
+        lambda x, y: sums(matmul(x, y), 0),
+        "sum contract",
+    ),
+    Case(
         "sum_of_products",
         (m, hole(3, 4)),
         lambda x, y: sums(reshape_(x, shape=(2, 3, 1)) * reshape_(y, shape=(1, 3, 4)), 1),
@@ -314,4 +341,6 @@ INDEXING = [
     Case("sum_of_one_per_row", (m, k), _one_hot, "reshape gather"),
 ]
 
-CASES = [*ALGEBRA, *LAYOUT, *PARTS, *CONTRACTION, *INDEXING]
+APPROXIMATE = [Case("quotient_by_few", (t, hole(3, 1)), lambda x, y: x / y, "integer_pow mul")]
+
+CASES = [*ALGEBRA, *LAYOUT, *PARTS, *CONTRACTION, *INDEXING, *APPROXIMATE]

@@ -13,7 +13,6 @@ from chainrule.core.node import ARRAY, LITERAL, Node, array, literal, variable
 from chainrule.core.types import array_type
 from chainrule.ops import arithmetic as ar
 from chainrule.ops.exponential import exp
-from chainrule.ops.index import gather
 from chainrule.ops.reduce import sum_
 from chainrule.ops.shape import broadcast_to, full, permute, reshape
 from chainrule.ops.trigonometric import sin
@@ -39,7 +38,7 @@ def test_a_chain_of_100_000_nodes() -> None:
     simplified, log = simplify(Graph((x,), (y,)), [*EXACT, *family.rules])
     assert len(simplified.nodes) == 50_001
     assert len(log) == 50_000 and len(log.steps) == log.limit
-    assert len(looked) == 2 * 50_000  # in the round that changes something, and in the last one
+    assert len(looked) == 50_000
 
 
 def test_the_derivative_of_a_function_of_many_parts() -> None:
@@ -113,7 +112,7 @@ def test_large_constants_are_not_made() -> None:
 def test_a_rule_may_ask_who_uses_a_node() -> None:
     x = hole(3)
     y = ar.neg(x)
-    context = Context(Graph((x,), (y + 1.0, y * y)), gather)
+    context = Context(Graph((x,), (y + 1.0, y * y)))
     assert not context.single(y) and context.single(y + 1.0)
 
 
@@ -127,7 +126,7 @@ def test_rules_that_contradict_each_other_end() -> None:
 
     x, y = hole(3), hole(3)
     graph = Graph((x, y), (x + y,))
-    new = rewrite(graph, Table(family.rules), Context(graph, gather), Log())
+    new = rewrite(graph, Table(family.rules), Context(graph), Log())
     assert new.outputs[0].primitive is ar.add
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core import node as nodes
-from chainrule.core.node import ARRAY, Node
+from chainrule.core.node import ARRAY, VARIABLE, Node
 from chainrule.core.types import ArrayType
 from chainrule.door.layout import numpy_functions
 from chainrule.door.plan import ContainerRecord, Plan, Unsupported
@@ -171,10 +171,12 @@ class HeadWriter:
         self._records(Head.OPS, Head.OPS_N, _shared(self._ops))
         self._values[Head.KEPT_OBJECTS] = self._memory(self._kept)
         self._values[Head.KEPT_N] = kept
-        self._values[Head.OWNED_N] = fresh + kept + height
+        owned = 2 * fresh + kept + height
+        self._values[Head.OWNED_N] = owned
         self._area(Head.FRESH_CELLS, fresh)
-        self._area(Head.OWNED, fresh + kept + height)
-        self._values[Head.KEPT] = self._values[Head.OWNED] + 8 * fresh
+        self._area(Head.OWNED, owned)
+        self._values[Head.DONORS] = self._values[Head.OWNED] + 8 * fresh
+        self._values[Head.KEPT] = self._values[Head.DONORS] + 8 * fresh
         self._values[Head.STACK] = self._values[Head.KEPT] + 8 * kept
 
     def _write_part(
@@ -191,14 +193,15 @@ class HeadWriter:
             self._kept.append(plan.places[part.path])
         elif isinstance(part, Reused):
             argument, leaf = arguments[part.path], self._leaf_numbers[part.path]
-            self._ops.append((Op.FRESH, place, self._tensor(argument.type, argument.slot, leaf), 0))
+            tensor = self._tensor(argument.type, argument.slot, leaf, plan.places[part.path])
+            self._ops.append((Op.FRESH, place, tensor, 0))
         else:
             if part.slot not in self._fresh_numbers:
-                self._fresh_numbers[part.slot] = self._tensor(part.type, part.slot, -1)
+                self._fresh_numbers[part.slot] = self._tensor(part.type, part.slot)
             self._ops.append((Op.FRESH, place, self._fresh_numbers[part.slot], 0))
 
-    def _tensor(self, type: ArrayType, slot: int, leaf: int) -> int:
-        self._fresh.append((slot, *self._array(type), self._object(type), leaf))
+    def _tensor(self, type: ArrayType, slot: int, leaf: int = -1, place: int = -1) -> int:
+        self._fresh.append((slot, *self._array(type), self._object(type), leaf, place))
         return len(self._fresh) - 1
 
     def _make(self, part: Made) -> tuple[Op, int]:
@@ -237,7 +240,8 @@ class HeadWriter:
             Head.TRUE: self._object(True),
             Head.FALSE: self._object(False),
             Head.EMPTY: self._object(()),
-            Head.PRIMITIVE: self._object(ARRAY),
+            Head.CONSTANT: self._object(ARRAY),
+            Head.VARIABLE: self._object(VARIABLE),
             Head.COUNTER: self._object(nodes._serial),
             Head.NEW_ARRAY: functions.new_array,
             Head.NEW_SCALAR: functions.new_scalar,

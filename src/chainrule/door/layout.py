@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _HEADER = 16  # reference count and type
+_MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT: the dict stands before the object
 
 
 class UnknownLayout(Exception):  # noqa: N818, an answer rather than an error
@@ -73,12 +74,14 @@ def slot_offset(cls: type, name: str) -> int:
 
 
 def dict_offset(holder: Any) -> int:
-    """The (negative) offset at which instances of this class keep their dict; 0 if not seen.
+    """The (negative) offset at which instances of this class keep their dict; 0 if not known.
 
     Such a word is null, or odd, where an instance has no dict yet.
     """
-    held = id(vars(holder))
-    return next((-8 * i for i in (3, 4, 2, 1) if _word(id(holder) - 8 * i) == held), 0)
+    if not type(holder).__flags__ & _MANAGED_DICT:
+        return 0
+    offset = -24
+    return offset if _word(id(holder) + offset) == id(vars(holder)) else 0
 
 
 def _checked_slot(holder: Any, name: str) -> int:

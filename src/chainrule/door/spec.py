@@ -64,7 +64,8 @@ class Kept:
 
 @dataclass(frozen=True)
 class Reused:
-    """A new tensor that holds the array of the donated leaf at ``path``."""
+    """A new tensor that holds the array of the donated leaf at ``path``. Where that is a variable,
+    the tensor is one too, and shares the place of its gradient."""
 
     path: Path
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.core import tree
 from chainrule.core.errors import ChainRuleError
-from chainrule.core.node import array
+from chainrule.core.node import VARIABLE, array, variable
 from chainrule.core.tree import Tree
 from chainrule.door.spec import (
     Argument,
@@ -38,7 +38,7 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
     """A function that does what that of `native.make_door` does, about a hundred times slower."""
     run = _runner(spec)
     places = list(leaf_paths(spec.arguments))
-    reused = {
+    donors = {
         part.path: places.index(part.path)
         for part in parts(spec.result)
         if isinstance(part, Reused)
@@ -62,6 +62,7 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
         if spec.status is not None:
             table[spec.status] = ctypes.addressof(status)
         kept = {path: _object(args, path) for path in kept_paths}
+        donated = {path: (_donor(_object(args, path)), values[i]) for path, i in donors.items()}
         with nullcontext() if spec.lock is None else spec.lock:
             run(ctypes.addressof(table))
         if status.value:
@@ -70,21 +71,28 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
             slot: Tensor(array(value if value.shape else value[()]))
             for slot, value in fresh.items()
         }
-        return _build(spec.result, found | kept, {p: values[i] for p, i in reused.items()})
+        return _build(spec.result, found | kept, donated)
 
     door.__name__ = door.__qualname__ = spec.name
     return door
 
 
-def _build(part: Result, found: dict[Any, Any], reused: dict[Path, Any]) -> Any:
-    """The result; ``found`` are fresh tensors by slot and kept objects by path."""
+def _donor(leaf: Any) -> Tensor | None:
+    """The leaf if it is a variable, whose place a result may take."""
+    return leaf if type(leaf) is Tensor and leaf.node.primitive is VARIABLE else None
+
+
+def _build(part: Result, found: dict[Any, Any], donated: dict[Path, Any]) -> Any:
+    """The result; ``found`` are fresh tensors by slot and kept objects by path, ``donated`` donors
+    and their arrays."""
     if isinstance(part, Fresh):
         return found[part.slot]
     if isinstance(part, Kept):
         return found[part.path]
     if isinstance(part, Reused):
-        return Tensor(array(reused[part.path]))
-    return rebuilder(part)(*[_build(child, found, reused) for child in part.children])
+        donor, value = donated[part.path]
+        return Tensor(array(value) if donor is None else variable(value, donor._cell()))
+    return rebuilder(part)(*[_build(child, found, donated) for child in part.children])
 
 
 def rebuilder(made: Made) -> Callable[..., Any]:

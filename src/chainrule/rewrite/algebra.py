@@ -22,6 +22,10 @@ from chainrule.rewrite.constants import constant, is_literal, thinned, uniform
 from chainrule.rewrite.engine import Context, Family
 
 ALGEBRA = Family()
+APPROXIMATE = Family()
+
+FEW = 2
+"""So many times fewer elements are few."""
 
 
 def _whole(x: Node, like: Node) -> Node:
@@ -124,16 +128,41 @@ def times_one(node: Node) -> Node | None:
 def multiple_of_multiple(node: Node) -> Node | None:
     """(x·a)·b = x·(a·b) for literals a and b."""
     y, b = node.sources
-    if y.primitive is not mul or b.primitive is not LITERAL or node.dtype.kind != "f":
-        return None
-    x, a = y.sources
-    if a.primitive is not LITERAL:
-        return None
+    x, a = _multiple(y)
+    factor = None if a is None or b.primitive is not LITERAL else _product(a, b)
+    return None if factor is None else apply(mul, (x, factor))
+
+
+@ALGEBRA.rule(mul, exact=False, contextual=True)
+def product_of_multiples(node: Node, context: Context) -> Node | None:
+    """(x·a)·(y·b) = (x·y)·(a·b) for literals; x·(y·b) = (x·b)·y where x has fewer elements."""
+    (x, a), (y, b) = (
+        _multiple(source) if context.single(source) else (source, None) for source in node.sources
+    )
+    if a is not None and b is not None:
+        factor = _product(a, b)
+        return None if factor is None else apply(mul, (x * y, factor))
+    if b is not None and FEW * x.type.size <= y.type.size:
+        return apply(mul, (x * b, y))
+    if a is not None and FEW * y.type.size <= x.type.size:
+        return apply(mul, (x, y * a))
+    return None
+
+
+def _multiple(x: Node) -> tuple[Node, Node | None]:
+    """x as y·c with a literal c; None for c if it is no such product."""
+    if x.primitive is mul and x.dtype.kind == "f" and x.sources[1].primitive is LITERAL:
+        return x.sources[0], x.sources[1]
+    return x, None
+
+
+def _product(a: Node, b: Node) -> Node | None:
+    """a·b as a literal, if it is a normal number."""
     product = float(a.value) * float(b.value)
-    limits = np.finfo(node.dtype)
+    limits = np.finfo(a.dtype)
     if not limits.tiny <= abs(product) <= limits.max:
         return None
-    return apply(mul, (x, literal(product, node.dtype)))
+    return literal(product, a.dtype)
 
 
 @ALGEBRA.rule(mul)
@@ -166,6 +195,15 @@ def over_power_of_two(node: Node) -> Node | None:
     if not limits.minexp <= inverse < limits.maxexp:
         return None
     return mul(x, literal(math.ldexp(2 * mantissa, inverse), node.dtype))
+
+
+@APPROXIMATE.rule(div, exact=False)
+def quotient_by_few(node: Node) -> Node | None:
+    """x / r = x · (1/r) where each element of r divides many of x, and 1/r is a normal number."""
+    x, r = node.sources
+    if r.primitive is LITERAL or x.primitive is LITERAL or FEW * r.type.size > node.type.size:
+        return None
+    return mul(x, integer_pow(r, n=-1))
 
 
 @ALGEBRA.rule(add)

@@ -124,6 +124,20 @@ def _contracted_thin(node: Node, place: int, thin: Node, copied: Labels) -> Node
 
 
 @CONTRACTION.rule(sum_, exact=False, contextual=True)
+def sum_of_contraction(node: Node, context: Context) -> Node | None:
+    """Σᵢ Σⱼ x[i, j] y[j, k] = Σⱼ (Σᵢ x[i, j]) y[j, k], unless the contraction is needed too."""
+    (z,), (axes, _) = node.sources, node.argument
+    if z.primitive is not contract or not context.single(z):
+        return None
+    (x, y), (a, b, out) = z.sources, z.argument
+    kept = tuple(label for axis, label in enumerate(out) if axis not in axes)
+    (x, left), (y, right) = (
+        _summed_alone(source, own, other, kept) for source, own, other in ((x, a, b), (y, b, a))
+    )
+    return reshape(contracted(x, left, y, right, kept), node.shape)
+
+
+@CONTRACTION.rule(sum_, exact=False, contextual=True)
 def sum_of_products(node: Node, context: Context) -> Node | None:
     """Σⱼ x[i, j] · y[j, k] = contract(x, y): a matrix product that was written by broadcasting.
 

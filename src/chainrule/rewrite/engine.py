@@ -18,6 +18,7 @@ from chainrule.core.node import Node, detached
 from chainrule.core.source import SourceLine
 from chainrule.core.types import ArrayType
 from chainrule.ops.arithmetic import add
+from chainrule.ops.index import gather
 from chainrule.ops.record import Primitive
 
 Law = Callable[..., Node | None]
@@ -158,7 +159,7 @@ class Context:
         in_range: non-negative indices that are known to lie below a number.
     """
 
-    def __init__(self, graph: Graph, gather: Any) -> None:
+    def __init__(self, graph: Graph) -> None:
         self._users: Counter[Node] = Counter(graph.outputs)
         self._summands: set[Node] = set()
         self.gathers: set[tuple[Any, ...]] = set()
@@ -174,7 +175,11 @@ class Context:
 
     def single(self, node: Node) -> bool:
         """Whether at most one other node, or one output, uses ``node``."""
-        return self._users.get(node, 1) <= 1
+        return self.users(node) <= 1
+
+    def users(self, node: Node, unknown: int = 1) -> int:
+        """How many nodes and outputs use ``node``; ``unknown`` for one that a rule just made."""
+        return self._users.get(node, unknown)
 
     def is_summand(self, node: Node) -> bool:
         """Whether the only user of ``node`` is an addition, which will look at it anyway."""

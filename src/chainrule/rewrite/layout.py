@@ -35,7 +35,6 @@ from chainrule.rewrite.axes import (
     placed,
     regrouped,
 )
-from chainrule.rewrite.constants import constant
 from chainrule.rewrite.engine import Context, Family
 
 LAYOUT = Family()
@@ -139,24 +138,6 @@ def permute_of_broadcast(node: Node) -> Node | None:
         return None
     (x,) = y.sources
     return broadcast_to(permute(reshape(x, aligned(x.shape, y.ndim)), axes), node.shape)
-
-
-@LAYOUT.rule(permute_, contextual=True)
-def permute_of_function(node: Node, context: Context) -> Node | None:
-    """permute(f(x, y)) = f(permute(x), permute(y)) where x, y are constants or vectors."""
-    (y,), (axes,) = node.sources, node.argument
-    if not isinstance(y.primitive, Elementwise) or not context.single(y):
-        return None
-    if not all(_easily_permuted(source) for source in y.sources):
-        return None
-    sources = tuple(
-        permute(reshape(s, aligned(s.shape, y.ndim)), axes) if s.ndim else s for s in y.sources
-    )
-    return apply(y.primitive, sources, y.argument)
-
-
-def _easily_permuted(x: Node) -> bool:
-    return len(long_axes(x.shape)) <= 1 or constant(x) is not None or x.primitive is permute_
 
 
 # -- broadcast -------------------------------------------------------------------------------------

@@ -127,6 +127,18 @@ def flip_twice(node: Node) -> Node | None:
     return flip(x, tuple(sorted(turned))) if len(turned) < len(axes) else None
 
 
+@PARTS.rule(flip_)
+def flip_of_broadcast(node: Node) -> Node | None:
+    """flip(broadcast_to(x)) = broadcast_to(flip(x)), where copies need not be turned around."""
+    (y,), (axes,) = node.sources, node.argument
+    if y.primitive is not broadcast_:
+        return None
+    (x,) = y.sources
+    lead = y.ndim - x.ndim
+    turned = tuple(axis - lead for axis in axes if axis >= lead and x.shape[axis - lead] != 1)
+    return broadcast_to(flip(x, turned), node.shape)
+
+
 # -- margins ---------------------------------------------------------------------------------------
 
 

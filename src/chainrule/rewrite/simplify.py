@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.core.graph import Graph
-from chainrule.ops.index import gather
 from chainrule.ops.record import Call
-from chainrule.rewrite.algebra import ALGEBRA
+from chainrule.rewrite.algebra import ALGEBRA, APPROXIMATE
 from chainrule.rewrite.calls import CALLS, with_bodies
 from chainrule.rewrite.contraction import CONTRACTION
 from chainrule.rewrite.engine import Context, Log, Rule, Scheme, Table, rewrite
@@ -17,6 +16,7 @@ from chainrule.rewrite.indexing import INDEXING
 from chainrule.rewrite.layout import LAYOUT
 from chainrule.rewrite.loops import LOOPS
 from chainrule.rewrite.parts import PARTS
+from chainrule.rewrite.transposition import TRANSPOSITION
 
 NATIVE: tuple[Rule | Scheme, ...] = (
     *CALLS.schemes,
@@ -25,12 +25,16 @@ NATIVE: tuple[Rule | Scheme, ...] = (
     *LAYOUT.rules,
     *PARTS.rules,
     *CONTRACTION.rules,
+    *TRANSPOSITION.rules,
     *INDEXING.rules,
 )
 """Every rule."""
 
 EXACT: tuple[Rule | Scheme, ...] = tuple(rule for rule in NATIVE if rule.exact)
 """The rules that keep every bit."""
+
+FAST: tuple[Rule | Scheme, ...] = (*NATIVE, *APPROXIMATE.rules)
+"""Also those that fail for numbers near the ends of the range."""
 
 ROUNDS = 4
 """A round looks at each node once; what its last steps made possible is left to the next one."""
@@ -48,12 +52,15 @@ def simplify(graph: Graph, rules: Sequence[Rule | Scheme] = NATIVE) -> tuple[Gra
             summation, which is unspecified); the default changes sums and products in rounding.
 
     >>> import chainrule as cr
-    >>> graph, log = simplify(cr.trace(cr.grad(lambda x: x * 1.0 + x.sum()), 2.0).graph)
+    >>> program = cr.trace(lambda x, w: (x / 4.0) @ w.T, np.ones((5, 2)), np.ones((3, 2)))
+    >>> graph, log = simplify(program.graph)
     >>> print(graph)
-    inputs  x: float64[]
-    outputs 2.0
+    inputs  x: float64[5,2], w: float64[3,2]
+    %1 = mul(x, 0.25): float64[5,2]    # line 1
+    %2 = contract(%1, w, a=(0, 1), b=(2, 1), out=(0, 2)): float64[5,3]    # line 1
+    outputs %2
     >>> [step.rule for step in log]
-    []
+    ['over_power_of_two', 'contraction_of_permute']
     """
     log = Log()
     with np.errstate(all="ignore"):
@@ -85,7 +92,7 @@ class _Simplifier:
     def local(self, graph: Graph) -> Graph:
         for _ in range(ROUNDS):
             before = len(self.log)
-            graph = rewrite(graph, self.table, Context(graph, gather), self.log)
+            graph = rewrite(graph, self.table, Context(graph), self.log)
             if len(self.log) == before:
                 break
         return graph

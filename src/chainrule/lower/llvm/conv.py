@@ -3,7 +3,7 @@
 A convolution and both of its gradients are one primitive, so one entry does all of them. The shape
 decides what lies in the lanes of a vector: features (`conv_forward`; `conv_split` where the kernel
 is larger than the result, as in gradients of weights), columns of the result (`conv_columns`: few
-features or few taps), or columns of the kernel (`conv_dots`: gradients of weights with few features).
+features or few taps), or columns of the kernel (`conv_dots`: gradients of weights, few features).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Convolution with the columns of the result in the lanes: for few features, or few taps.
 
 A tile is ``rows`` rows of the result x ``features`` x ``vectors`` vectors of columns. A vector of
-the input is loaded once for all rows and features of the tile that need it. With strides the columns
-of the padded input are held apart by their remainder, so that a vector is still a run of neighbours.
+the input is loaded once for all rows and features of the tile that need it. With strides the
+columns of the padded input are held apart by their remainder, so that a vector is still a run of
+neighbours.
 """
 
 from __future__ import annotations

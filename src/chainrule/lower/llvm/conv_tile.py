@@ -53,7 +53,7 @@ def choose_tile(
     """The tile that needs the least time for ``rows`` rows of ``columns`` pixels.
 
     Per tap a tile issues one multiplication for each sum, but at least eight may be under way at a
-    time, and it loads its vectors and one number per pixel. If ``exact``, no tile may overlap another.
+    time, and it loads its vectors and one number per pixel. If ``exact``, no tile overlaps another.
     """
     lanes = machine.lanes(scalar)
     room = machine.registers - 1

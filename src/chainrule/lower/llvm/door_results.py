@@ -43,11 +43,18 @@ def _prepare(module: Module, layout: Layout) -> None:
         f.store(found, kept.offset(loop.index, "ptr"))
     records, table = word(f, Head.FRESH, "ptr"), area(f, Head.TABLE)
     fresh, cells = area(f, Head.OWNED), area(f, Head.FRESH_CELLS)
-    values = area(f, Head.VALUES)
+    values, donors = area(f, Head.VALUES), area(f, Head.DONORS)
+    tensor, variable = word(f, Head.TENSOR, "ptr"), word(f, Head.VARIABLE, "ptr")
     with f.loop(0, word(f, Head.FRESH_N)) as loop:
-        slot, dtype, ndim, shape, _, leaf = record(f, records, loop.index, FRESH)
+        slot, dtype, ndim, shape, _, leaf, number = record(f, records, loop.index, FRESH)
 
         def reused() -> Value:
+            donor = at(f, f.params[1], number)
+            with f.when(f.load("ptr", donor.offset(layout.type)).eq(tensor)):
+                node = f.load("ptr", donor.offset(layout.tensor_node))
+                with f.when(f.load("ptr", node.offset(layout.node_primitive)).eq(variable)):
+                    f.call("Py_IncRef", "void", node)
+                    f.store(node, donors.offset(loop.index, "ptr"))
             array = at(f, values, leaf)
             f.call("Py_IncRef", "void", array)
             f.store(array, fresh.offset(loop.index, "ptr"))
@@ -84,10 +91,10 @@ def _wrap(module: Module, layout: Layout) -> None:
     """
     f = function(module, "wrap")
     records, owned = word(f, Head.FRESH, "ptr"), area(f, Head.OWNED)
-    cells = area(f, Head.FRESH_CELLS)
+    cells, donors = area(f, Head.FRESH_CELLS), area(f, Head.DONORS)
     null, none = f.constant("ptr", 0), f.i64(0)
     with f.loop(0, word(f, Head.FRESH_N)) as loop:
-        _, dtype, _, _, type, _ = record(f, records, loop.index, FRESH)
+        _, dtype, _, _, type, _, _ = record(f, records, loop.index, FRESH)
         place = owned.offset(loop.index, "ptr")
         with f.when(f.load("ptr", place).eq(0)):
             cell = cells.offset(loop.index, "i64")
@@ -102,16 +109,25 @@ def _wrap(module: Module, layout: Layout) -> None:
         serial = f.call("PyIter_Next", "ptr", word(f, Head.COUNTER, "ptr"))
         require(f, serial.ne(0))
         f.store(serial, node.offset(layout.node_serial))
+        donor = f.load("ptr", donors.offset(loop.index, "ptr"))
         empty = word(f, Head.EMPTY, "ptr")
+
+        def field(constant: Value, offset: int) -> Value:
+            return f.choose(
+                donor.eq(0), lambda: constant, lambda: f.load("ptr", donor.offset(offset))
+            )
+
         for value, offset in (
-            (word(f, Head.PRIMITIVE, "ptr"), layout.node_primitive),
+            (field(word(f, Head.CONSTANT, "ptr"), layout.node_primitive), layout.node_primitive),
+            (field(empty, layout.node_argument), layout.node_argument),
+            (field(word(f, Head.FALSE, "ptr"), layout.node_tracked), layout.node_tracked),
             (empty, layout.node_sources),
-            (empty, layout.node_argument),
             (type, layout.node_type),
-            (word(f, Head.FALSE, "ptr"), layout.node_tracked),
         ):
             f.call("Py_IncRef", "void", value)
             f.store(value, node.offset(offset))
+        f.store(null, donors.offset(loop.index, "ptr"))
+        f.call("Py_DecRef", "void", donor)
         tensor = f.call("PyType_GenericAlloc", "ptr", word(f, Head.TENSOR, "ptr"), none)
         require(f, tensor.ne(0))
         f.store(node, tensor.offset(layout.tensor_node))

@@ -73,7 +73,8 @@ class Head(IntEnum):
     ENDS = auto()
     FRESH_CELLS = auto()
     OWNED = auto()
-    OWNED_N = auto()  # references held: fresh results, kept objects, the stack
+    OWNED_N = auto()  # references held: fresh results, donors, kept objects, the stack
+    DONORS = auto()  # for each fresh result the variable whose place it takes, or null
     KEPT = auto()
     STACK = auto()
     CONTAINERS = auto()
@@ -108,7 +109,8 @@ class Head(IntEnum):
     TRUE = auto()
     FALSE = auto()
     EMPTY = auto()
-    PRIMITIVE = auto()
+    CONSTANT = auto()  # kinds of leaves
+    VARIABLE = auto()
     COUNTER = auto()
     NEW_ARRAY = auto()  # functions of NumPy
     NEW_SCALAR = auto()
@@ -159,8 +161,8 @@ LEAF = "i64 i64 i64 i64 ptr i64 ptr i64 i64 ptr ptr"
 """Object, slot, whether only a tensor will do, the flags of NumPy it needs, dtype, ndim, shape,
 bytes, place in STARTS and ENDS, types of a NumPy and of a Python scalar that will do or null."""
 
-FRESH = "i64 ptr i64 ptr ptr i64"
-"""Slot, dtype, ndim, shape, type, the leaf whose array is reused or -1."""
+FRESH = "i64 ptr i64 ptr ptr i64 i64"
+"""Slot, dtype, ndim, shape, type; where an array is reused, its leaf and its object, else -1."""
 
 OP = "i64 i64 i64 ptr"
 """`Op`, place in the stack, length or number, keys or object or callable."""

@@ -69,7 +69,7 @@ def emit_cast(c: Context, value: Value, source_dtype: Any, target_dtype: Any) ->
     return casting.cast(value, source_dtype, target_dtype, c.machine)
 
 
-# -- arithmetic ------------------------------------------------------------------------------------
+# -- arithmetic ----------------------------------------------------------------------------------
 
 
 def _neg(c: Context, values: Sequence[Value], argument: Argument) -> Value:
@@ -137,7 +137,7 @@ def _integer_pow(c: Context, values: Sequence[Value], argument: Argument) -> Val
     return vecmath.call(c.f, c.machine, "pow", [x, exponent], (), c.accuracy)
 
 
-# -- division with remainder, rounding ---------------------------------------------------------------
+# -- division with remainder, rounding -----------------------------------------------------------
 
 
 def _divided(remainder: bool) -> Emitter:
@@ -159,7 +159,7 @@ def _rounded(name: str) -> Emitter:
     return emit
 
 
-# -- comparisons, logic, bits ------------------------------------------------------------------------
+# -- comparisons, logic, bits --------------------------------------------------------------------
 
 
 def _compared(ordered: str, integer: str, signed: bool = True) -> Emitter:

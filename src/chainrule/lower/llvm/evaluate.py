@@ -72,6 +72,8 @@ class Emission:
         self.bound: dict[Node, tuple[Value | list[Value], int]] = {}
         self._pointers: dict[Buffer, Value] = {}
         self._prefixes: dict[str, int] = {}
+        self._fixed: dict[Var, int] = {}
+        self.waiting: dict[object, dict[int, Value]] = {}
 
     # -- scopes ------------------------------------------------------------------------------------
 
@@ -124,8 +126,15 @@ class Emission:
         self._prefixes[mask.text] = active
         return mask
 
-    def know(self, var: Var, value: Value) -> None:
-        """From here on, in the innermost scope, ``var`` has this value."""
+    def know(self, var: Var, value: Value | int) -> None:
+        """From here on, in the innermost scope, ``var`` has this value.
+
+        A number says that the loop over it is unrolled, one block for each value.
+        """
+        self._fixed.pop(var, None)
+        if isinstance(value, int):
+            self._fixed[var] = value
+            value = self.f.i64(value)
         self.value_of_var[var] = value
         self.depth_of_var[var] = self.depth
 
@@ -268,7 +277,8 @@ class Emission:
     def affine(self, place: Affine) -> Value:
         """The value of an affine index, an i64: a vector if it varies along the vector variable."""
         total: Value | None = None
-        for var, coefficient in self._merged(place):
+        place = self._settled(place)
+        for var, coefficient in place.terms:
             value = self._var(var)
             term = value if coefficient == 1 else value * coefficient
             total = term if total is None else self._sum(total, term)
@@ -298,8 +308,9 @@ class Emission:
             return self.f.emit(value.type, f"sdiv {value.type} {value.text}, {divisor.text}")
         return self.value_of_var[var]
 
-    def _merged(self, place: Affine) -> list[tuple[Var, int]]:
-        terms = dict(place.terms)
+    def _settled(self, place: Affine) -> Affine:
+        """The same in the variables of the loops as they are: merged, or unrolled away."""
+        terms, constant = dict(place.terms), place.constant
         for high, low, merged in self.merges:
             a, b = terms.pop(high, 0), terms.pop(low, 0)
             if b:
@@ -307,7 +318,9 @@ class Emission:
                 terms[merged] = b
             elif a:
                 terms[Repeated(merged, low.extent)] = a
-        return list(terms.items())
+        for var in [v for v in terms if v in self._fixed]:
+            constant += terms.pop(var) * self._fixed[var]
+        return Affine(constant, tuple(terms.items()))
 
     def _dynamic(self, var: Dynamic, mask: Value | None) -> Value:
         """The place an index array names, counted from the front, inside the axis in any case."""
@@ -350,7 +363,8 @@ class Emission:
         """
         by_depth: dict[int, list[tuple[Var, int]]] = {}
         along, scattered = 0, None
-        for var, coefficient in self._merged(position):
+        position = self._settled(position)
+        for var, coefficient in position.terms:
             if var is self.vector_var:
                 along = coefficient
                 by_depth.setdefault(self.depth_of_var[var], []).append((var, coefficient))
@@ -414,7 +428,8 @@ class Emission:
         self, scalar: str, position: Affine, buffer: Buffer, mask: Value | None
     ) -> Value | None:
         """Lanes that each read the same as some before them, from one short load."""
-        terms = self._merged(position)
+        position = self._settled(position)
+        terms = position.terms
         found = [v for v, _ in terms if isinstance(v, Repeated) and v.var is self.vector_var]
         active = None if mask is None else self._prefixes.get(mask.text)
         if not found or self.count == 1 or (mask is not None and active is None):
@@ -443,7 +458,8 @@ class Emission:
         self, node: Node, scalar: str, position: Affine, buffer: Buffer, mask: Value | None
     ) -> Value | None:
         """Every second, third or fourth element: whole vectors, and the lanes wanted of them."""
-        terms = dict(self._merged(position))
+        position = self._settled(position)
+        terms = dict(position.terms)
         step = terms.get(self.vector_var, 0) if self.vector_var is not None else 0
         active = None if mask is None else self._prefixes.get(mask.text)
         if not 2 <= step <= 4 or self.count == 1 or (mask is not None and active is None):
@@ -455,12 +471,12 @@ class Emission:
         low, high = start.bounds()
         if low < 0 or high + step > node.type.size:
             return None
-        pointer, _, _, _ = self.address(buffer, scalar, start)
+        pointer, _, _, depth = self.address(buffer, scalar, start)
         key = ("whole", buffer, start, self.copy, None if mask is None else mask.text)
         wide = [
             self._cached(
                 (*key, j),
-                self.depth,
+                depth,
                 lambda j=j: self._whole(scalar, pointer, j, step, active),  # type: ignore[misc]
             )
             for j in range(step)
@@ -499,7 +515,7 @@ class Emission:
             return self._in_register(special, node), self.depth
         pointer, along, scattered, depth = self.address(buffer, scalar, position, mask)
         f = self.f
-        if mask is not None:
+        if mask is not None or any(var in self._fixed for var, _ in position.terms):
             depth = self.depth
         with self._at(depth):
             if along == 0 and scattered is None:
@@ -543,7 +559,10 @@ class Emission:
         scalar = memory_type(node.dtype)
         if node.dtype.kind == "b":
             value = value.cast("zext", "i8")
-        pointer, along, scattered, _ = self.address(buffer, scalar, flat(index, node.shape))
+        position = flat(index, node.shape)
+        if self._interleaved(scalar, buffer, position, value, mask):
+            return
+        pointer, along, scattered, _ = self.address(buffer, scalar, position)
         f = self.f
         if along == 0 and scattered is None:
             if lanes(value.type):
@@ -558,6 +577,47 @@ class Emission:
                 f.masked_store(value, pointer, self._widened(mask, self.count))
             return
         self._scattered(value, scalar, pointer, along, mask)
+
+    def _interleaved(
+        self, scalar: str, buffer: Buffer, position: Affine, value: Value, mask: Value | None
+    ) -> bool:
+        """Every second, third or fourth element: kept until those between them are there too."""
+        own = self._settled(position)
+        step = dict(own.terms).get(self.vector_var, 0) if self.vector_var is not None else 0
+        active = None if mask is None else self._prefixes.get(mask.text)
+        if not 2 <= step <= 4 or self.count == 1 or (mask is not None and active is None):
+            return False
+        between = [v for v, c in position.terms if c == 1 and self._fixed.get(v, -1) >= 0]
+        if len(between) != 1 or between[0].extent != step:
+            return False
+        shift = self._fixed[between[0]]
+        start = Affine(own.constant - shift, own.terms)
+        key = (buffer, start, self.copy)
+        values = self.waiting.setdefault(key, {})
+        values[shift] = self._widened(value, self.count)
+        if len(values) < step:
+            return True
+        del self.waiting[key]
+        pointer, _, _, _ = self.address(buffer, scalar, start)
+        count = self.count
+        for j in range(step):
+            left = count if active is None else max(0, min(count, step * active - j * count))
+            if not left:
+                continue
+            places = [divmod(j * count + lane, step) for lane in range(count)]
+            result = values[0]
+            for shift in range(1, step):
+                order = [
+                    count + lane if source == shift else (lane if shift == 1 else at)
+                    for at, (lane, source) in enumerate(places)
+                ]
+                result = result.shuffle(order, values[shift])
+            target = pointer.offset(j * count, scalar)
+            if left == count:
+                self.f.store(result, target)
+            else:
+                self.f.masked_store(result, target, self.f.mask(count, left))
+        return True
 
     def _scattered(
         self, value: Value, scalar: str, pointer: Value, along: int, mask: Value | None

@@ -222,14 +222,29 @@ class Group:
     def _join_full(self, node: Node, stop: Callable[[Node], bool]) -> bool:
         if node.type.size != self.size or self.size == 0:
             return False
-        index = unflat(self.position(self.axes), node.shape)
-        walk = accesses(node, index, stop)
-        found = self._pass_of(walk)
-        if found is None or (found > 0 and self._is_one_long_row()):
-            return False
-        self._take(node, index, found, walk)
-        self.full.add(node)
-        return True
+        for axes in self._orders():
+            index = unflat(self.position(axes), node.shape)
+            walk = accesses(node, index, stop)
+            found = self._pass_of(walk)
+            if found is not None:
+                if found > 0 and self._is_one_long_row():
+                    return False
+                self._take(node, index, found, walk)
+                self.full.add(node)
+                return True
+        return False
+
+    def _orders(self) -> Iterator[list[Var]]:
+        """Orders of the variables in which a result may be laid out: as here, or as what is read."""
+        yield self.axes
+        known = [self.axes]
+        for access in list(self.reads):
+            steps = dict(flat(access.index, access.node.shape).terms)
+            if access.node.type.size == self.size and all(var in steps for var in self.axes):
+                order = sorted(self.axes, key=lambda var: -abs(steps[var]))
+                if order not in known:
+                    known.append(order)
+                    yield order
 
     def _is_one_long_row(self) -> bool:
         """Whether one row is so long that threads should share it: no second run over it then."""

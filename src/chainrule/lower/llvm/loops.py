@@ -19,7 +19,7 @@ from chainrule.core.node import Node
 from chainrule.lower.llvm.elementwise import Context, emit_elementwise, ir_type
 from chainrule.lower.llvm.evaluate import Emission
 from chainrule.lower.llvm.group import Group
-from chainrule.lower.llvm.index import Var, flat
+from chainrule.lower.llvm.index import Affine, Var, flat
 from chainrule.lower.llvm.ir import Function, Module, Value, lanes, vector
 from chainrule.lower.llvm.kernel import Buffer, Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
@@ -32,6 +32,9 @@ CHUNK = 8192
 
 SHORT = 4
 """A folded last axis up to this long is not worth a vector: the axis before it is."""
+
+UNROLLED = 16
+"""Turns up to which loops over folded variables are written out."""
 
 SMALL = 16384
 """Work below which a kernel is one task: sharing it out would cost more."""
@@ -118,6 +121,23 @@ def _lanes(group: Group, machine: Machine, extent: int) -> int:
     return count
 
 
+def _in_memory_order(group: Group) -> list[Var]:
+    """The variables from the one that takes the longest steps through memory to the shortest.
+
+    What counts is what is written in full, otherwise the largest array that is read.
+    """
+    full = [node for node in group.stored if node in group.full]
+    if full:
+        place = flat(group.index[full[0]], full[0].shape)
+    else:
+        largest = max(group.reads, key=lambda a: a.node.type.size, default=None)
+        place = Affine(0) if largest is None else flat(largest.index, largest.node.shape)
+    steps = dict(place.terms)
+    if any(var not in steps for var in group.axes):
+        return group.axes
+    return sorted(group.axes, key=lambda var: -abs(steps[var]))
+
+
 def _merge(
     group: Group, axes: list[Var], count: int
 ) -> tuple[list[Var], list[tuple[Var, Var, Var]]]:
@@ -174,7 +194,7 @@ class _Nest:
         self.group = group
         reduced = group.reduced or frozenset()
         widest = _lanes(group, settings.machine, 1 << 30)
-        axes, merges = _merge(group, group.axes, widest)
+        axes, merges = _merge(group, _in_memory_order(group), widest)
         folded = set(reduced) | {m for h, _, m in merges if h in reduced}
         for high, _, merged in merges:
             if high in folded:
@@ -355,6 +375,20 @@ class _Nest:
             loop.carry(*self.nest(axes[1:], loop.values, run))
         return loop.results
 
+    def _folding(
+        self, carried: list[Value], run: Callable[[list[Value]], list[Value]]
+    ) -> list[Value]:
+        """The loops over the folded variables; unrolled where they are short."""
+        turns = int(np.prod([var.extent for var in self.folded], dtype=int))
+        if turns > UNROLLED or turns * self.group.nodes > 10 * UNROLLED:
+            return self.nest(self.folded, carried, run)
+        for place in np.ndindex(*(var.extent for var in self.folded)):
+            with self.em.block():
+                for var, value in zip(self.folded, place, strict=True):
+                    self.em.know(var, value)
+                carried = run(carried)
+        return carried
+
     # -- the three shapes of a kernel ------------------------------------------------------------------
 
     def write(self) -> Kernel:
@@ -365,6 +399,7 @@ class _Nest:
         else:
             tasks = self._columns()
         self.f.ret()
+        assert not self.em.waiting, "values that were never stored"
         size = self.group.size
         work = size * (sum(cost(n) for n in self.group.members) + self.group.nodes // 2)
         touched = sum(a.node.type.size * a.node.dtype.itemsize for a in self.group.reads)
@@ -543,8 +578,7 @@ class _Nest:
                     for _ in range(copies)
                 ]
                 body = self.body(number)
-                results = self.nest(
-                    self.folded,
+                results = self._folding(
                     starts,
                     lambda now, body=body: body(copies, mask, now),  # type: ignore[misc]
                 )

@@ -14,8 +14,10 @@ import numpy as np
 from chainrule.core.graph import Graph
 from chainrule.core.node import LITERAL, Node, literal, symbolic
 from chainrule.core.types import DTYPES
+from chainrule.lower.llvm.once import scattered_once
 from chainrule.lower.llvm.product import as_product
 from chainrule.lower.llvm.schedule import strided
+from chainrule.lower.llvm.windows import overlap_as_views
 from chainrule.ops.arithmetic import add, div, mul, sub
 from chainrule.ops.choice import maximum, where
 from chainrule.ops.exponential import exp, log, log1p
@@ -197,8 +199,18 @@ def _in_two_steps(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> N
     return _reshaped(whole, node.shape)
 
 
+def _overlap_add(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    return overlap_as_views(sources[0], forced, *node.argument)
+
+
+def _scatter_add(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    return scattered_once(sources, *node.argument)
+
+
 _RULES: dict[str, Rule] = {
     "contract": _contract,
+    "overlap_add": _overlap_add,
+    "scatter_add": _scatter_add,
     "logsumexp": _logsumexp,
     "sum": _in_two_steps,
     "prod": _in_two_steps,

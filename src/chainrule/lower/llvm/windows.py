@@ -16,24 +16,36 @@ TERMS = 9
 """As many windows may see an element; with more the sum would be too long an expression."""
 
 
-def overlap_as_views(node: Node, windows: Node) -> Node | None:
-    """The same value as ``node``, an overlap_add of ``windows``; None if too many overlap.
+def overlap_as_views(
+    windows: Node,
+    forced: set[Node],
+    shape: tuple[int, ...],
+    axes: tuple[int, ...],
+    strides: tuple[int, ...],
+) -> Node | None:
+    """An overlap_add of ``windows`` in other words; None if too many windows overlap.
 
     An axis is cut into pieces of ``stride`` elements. Window w begins with piece w, so that
     element r of piece p is Σ_q windows[p - q, q·stride + r]: sums of shifted arrays of pieces,
     whose axes (pieces, r) together are the axis. The terms come in the order of the reference.
+
+    Args:
+        windows: what is added.
+        forced: nodes to be stored as they are; may grow.
+        shape, axes, strides: see `chainrule.ops.window`.
     """
-    shape, axes, strides = node.argument
     ndim = len(shape)
     sizes = windows.shape[ndim:]
     overlaps = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
-    if prod(overlaps) > TERMS or node.type.size == 0 or not axes or node.dtype.kind == "b":
+    if prod(overlaps) > TERMS or 0 in shape or not axes or windows.dtype.kind == "b":
         return None
     total: Node | None = None
     for shifts in grid(*map(range, overlaps)):
         term = _shifted(windows, ndim, axes, strides, overlaps, shifts)
         total = term if total is None else symbolic(add, (total, term))
     assert total is not None
+    if any(shape[axis] % stride for axis, stride in zip(axes, strides, strict=True)):
+        forced.add(total)  # loops over such an axis cannot be split into pieces
     order: list[int] = []
     joined = []
     for axis in range(ndim):

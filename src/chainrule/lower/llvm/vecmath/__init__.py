@@ -23,6 +23,7 @@ from chainrule.lower.llvm.vecmath import (
     rounding,
     trigonometric,
 )
+from chainrule.lower.llvm.vecmath.accuracy import ulps
 from chainrule.lower.llvm.vecmath.common import Math
 from chainrule.lower.llvm.vecmath.gamma import ORDERS
 

@@ -69,7 +69,7 @@ class Math:
     fast: bool = False
     single: bool = False
 
-    # -- types -------------------------------------------------------------------------------------
+    # -- types ------------------------------------------------------------------------------------
 
     @property
     def scalar(self) -> str:
@@ -107,7 +107,7 @@ class Math:
         wide = self.widened()
         return compute(wide, *(v.cast("fpext", "double") for v in values)).cast("fptrunc", "float")
 
-    # -- arithmetic --------------------------------------------------------------------------------
+    # -- arithmetic -------------------------------------------------------------------------------
 
     def fma(self, a: Value, b: Value | Number, c: Value | Number) -> Value:
         """a·b + c, rounded once where the machine does so."""
@@ -121,6 +121,15 @@ class Math:
         for coefficient in coefficients[-2::-1]:
             total = self.fma(total, x, coefficient)
         return total
+
+    def horner_twice(self, x: Value, coefficients: Sequence[float]) -> Double:
+        """The same with what the roundings lost (S. Graillat, P. Langlois, N. Louvet, 2005)."""
+        total, lost = self.constant(coefficients[-1]), self.constant(0.0)
+        for coefficient in coefficients[-2::-1]:
+            product, first = self.two_product(total, x)
+            total, second = self.two_sum(product, self.constant(coefficient))
+            lost = self.fma(lost, x, first + second)
+        return self.fast_two_sum(total, lost)
 
     def abs(self, x: Value) -> Value:
         return self.f.intrinsic("fabs", x.type, x)
@@ -141,7 +150,7 @@ class Math:
             yes = self.constant(yes)
         return condition.select(yes, no)
 
-    # -- two values as one ---------------------------------------------------------------------------
+    # -- two values as one ------------------------------------------------------------------------
 
     def fast_two_sum(self, a: Value, b: Value | Number) -> Double:
         """a + b exactly, for |a| ≥ |b|."""
@@ -185,7 +194,7 @@ class Math:
         left = ((a[0] - product) - rest) + (a[1] - first * b[1])
         return self.fast_two_sum(first, left / b[0])
 
-    # -- integers and exponents ----------------------------------------------------------------------
+    # -- integers and exponents -------------------------------------------------------------------
 
     @property
     def _magic(self) -> float:

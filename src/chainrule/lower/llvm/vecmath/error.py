@@ -1,7 +1,7 @@
 """erf, erfc and erfinv.
 
-erfc(x) = exp(−x²) · g((x − 4) / (x + 4)) / (1 + 2x) with a polynomial g for all x ≥ 1/2, in the form
-of M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in
+erfc(x) = exp(−x²) · g((x − 4) / (x + 4)) / (1 + 2x) with a polynomial g for all x ≥ 1/2, in the
+form of M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in
 0 ≤ x < ∞, Mathematics of Computation 36 (1981). erfinv in powers of w = −ln(1 − x²), as in
 M. Giles, Approximating the erfinv function, GPU Computing Gems (2012). Coefficients are
 interpolants at Chebyshev nodes, computed in 50 digits; each comment gives what is approximated.

@@ -31,8 +31,18 @@ def _any(m: Math, condition: Value) -> Value:
     return m.f.intrinsic("vector.reduce.or", "i1", condition)
 
 
-def _rational(m: Math, x: Value, top: Sequence[float], bottom: Sequence[float]) -> Double:
-    return m.horner(x, top), m.horner(x, bottom)
+def _rational(
+    m: Math, x: Value, top: Sequence[float], bottom: Sequence[float]
+) -> tuple[Double, Double]:
+    """Numerator and denominator, with what rounding lost where double accuracy is wanted."""
+    if m.single:
+        zero = m.constant(0.0)
+        return (m.horner(x, top), zero), (m.horner(x, bottom), zero)
+    return m.horner_twice(x, top), m.horner_twice(x, bottom)
+
+
+def _chosen(condition: Value, yes: Double, no: Double) -> Double:
+    return condition.select(yes[0], no[0]), condition.select(yes[1], no[1])
 
 
 def _sine_cosine_pi(m: Math, x: Value) -> Double:
@@ -49,7 +59,7 @@ def _sine_cosine_pi(m: Math, x: Value) -> Double:
     return s, c
 
 
-# -- ln |Γ| ------------------------------------------------------------------------------------------
+# -- ln |Γ| --------------------------------------------------------------------------------------
 
 
 def lgamma(m: Math, x: Value) -> Value:
@@ -84,8 +94,9 @@ def _lgamma_positive(m: Math, x: Value) -> Value:
     u = v - 1.0
     near = _rational(m, u, reference._LGAMMA_TOP, reference._LGAMMA_BOTTOM)
     lower = _rational(m, v - 0.5, reference._LGAMMA_LOW_TOP, reference._LGAMMA_LOW_BOTTOM)
-    top, bottom = (low.select(a, b) for a, b in zip(lower, near, strict=True))
-    y = (u * (v - 2.0)) * (top / bottom)
+    top, bottom = (_chosen(low, a, b) for a, b in zip(lower, near, strict=True))
+    # near the zeros 1 and 2 this is all of the result
+    y, _ = m.times(m.two_product(u, v - 2.0), m.quotient(top, bottom))
     logarithm = log(m, (small | far).select(x, product))
     y = y + small.select(-logarithm, logarithm)
     # Stirling's series
@@ -95,7 +106,7 @@ def _lgamma_positive(m: Math, x: Value) -> Value:
     return far.select(stirling, y)
 
 
-# -- polygamma ---------------------------------------------------------------------------------------
+# -- polygamma -----------------------------------------------------------------------------------
 
 
 def polygamma(m: Math, x: Value, n: int) -> Value:
@@ -135,7 +146,8 @@ def _digamma_positive(m: Math, x: Value) -> Value:
         bottom = above.select(bottom * v, bottom)
     zero, zero_low = reference._DIGAMMA_ZERO
     p, q = _rational(m, v - 1.0, reference._DIGAMMA_TOP, reference._DIGAMMA_BOTTOM)
-    near = ((v - zero) - zero_low) * (p / q) + top / bottom
+    distance = m.fast_two_sum(v - zero, m.constant(-zero_low))
+    near = m.times(distance, m.quotient(p, q))[0] + top / bottom
     inverse = 1.0 / x
     square = inverse * inverse
     series = m.fma(inverse, 0.5, square * m.horner(square, reference._PSI_SERIES))

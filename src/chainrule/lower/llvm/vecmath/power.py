@@ -29,13 +29,9 @@ _LOG = (
 def _log_twice(m: Math, x: Value) -> Double:
     """ln x to about 65 bits, for x > 0."""
     k, significand = m.split(x)
-    s = m.quotient(
-        (significand - 1.0, m.constant(0.0)), m.two_sum(significand, m.constant(1.0))
-    )
+    s = m.quotient((significand - 1.0, m.constant(0.0)), m.two_sum(significand, m.constant(1.0)))
     square, square_low = m.times(s, s)
-    third, third_low = m.fast_two_sum(
-        m.constant(_TWO_THIRDS[0]), square * m.horner(square, _LOG)
-    )
+    third, third_low = m.fast_two_sum(m.constant(_TWO_THIRDS[0]), square * m.horner(square, _LOG))
     tail = m.times((square, square_low), (third, third_low + _TWO_THIRDS[1]))
     two, two_low = m.fast_two_sum(m.constant(2.0), tail[0])
     high, rest = LN2["double"]

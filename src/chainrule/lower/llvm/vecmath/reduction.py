@@ -8,6 +8,8 @@ nor too small to be seen.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from chainrule.lower.llvm.ir import Module, Value, lanes, with_element
 from chainrule.lower.llvm.machine import Machine
 from chainrule.lower.llvm.vecmath.common import Double, Math
@@ -86,7 +88,7 @@ def _write_scalar(module: Module, machine: Machine) -> None:
     place = place.lt(0).select(f.i64(0), place)
     word, shift = place.lshr(6), place & 63
     loaded = [f.load("i64", table.offset(word + i, "i64")) for i in range(4)]
-    pairs = zip(loaded, loaded[1:], strict=False)
+    pairs = pairwise(loaded)
     fraction = [f.intrinsic("fshl", "i64", a, b, shift).cast("zext", "i128") for a, b in pairs]
 
     # mantissa · fraction modulo 1, in quarters of which one is a quadrant

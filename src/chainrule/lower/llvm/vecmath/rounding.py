@@ -14,7 +14,7 @@ __all__ = ["divide_integers", "floor_divide", "remainder", "to_whole"]
 
 
 def to_whole(x: Value, name: str, machine: Machine) -> Value:
-    """``floor``, ``ceil``, ``trunc`` or ``roundeven`` of a float; the sign of 0 is that of ``x``."""
+    """``floor``, ``ceil``, ``trunc`` or ``roundeven`` of a float; 0 has the sign of ``x``."""
     f = x.f
     if machine.fma:  # whatever has fused multiply-add has the instruction too
         return f.intrinsic(name, x.type, x)
@@ -57,7 +57,7 @@ def divide_integers(a: Value, b: Value, unsigned: bool, remainder: bool) -> Valu
     return by_zero.select(f.constant(a.type, 0), b.eq(-1).select(-a, q))
 
 
-# -- floats ------------------------------------------------------------------------------------------
+# -- floats --------------------------------------------------------------------------------------
 
 
 def _truncated_remainder(m: Math, a: Value, b: Value) -> Value:
@@ -74,9 +74,7 @@ def _truncated_remainder(m: Math, a: Value, b: Value) -> Value:
     moderate = q.lt(2.0 ** (m.digits - 1)) | a.is_nan() | b.is_nan()
     far = ~moderate
     seldom = f.intrinsic("vector.reduce.or", "i1", far) if lanes(far.type) else far
-    r = f.choose(
-        seldom, lambda: far.select(_long_division(m, top, bottom), r), lambda: r
-    )
+    r = f.choose(seldom, lambda: far.select(_long_division(m, top, bottom), r), lambda: r)
     return m.copysign(r, a)
 
 
@@ -146,7 +144,7 @@ def remainder(m: Math, a: Value, b: Value) -> Value:
 
 def floor_divide(m: Math, a: Value, b: Value) -> Value:
     """⌊a / b⌋ of the exact quotient; a / b itself for b = 0."""
-    rest, r, one = _divided(m, a, b)
+    _, r, one = _divided(m, a, b)
     q = ((a - r) / b) - one
     # (a − r) / b is near an integer
     whole = to_whole(q, "floor", m.machine)
