@@ -13,6 +13,7 @@ import chainrule as cr
 from chainrule.core import node as nodes
 from chainrule.core.errors import ArgumentError
 from chainrule.core.tree import flatten
+from chainrule.core import node
 from chainrule.core.types import DTYPES, array_type
 from chainrule.door.native import available, make_door
 from chainrule.door.spec import Fresh, Kept, Reused, arranged
@@ -152,7 +153,8 @@ def test_traced_and_unusual_tensors(make: Any) -> None:
     variable = cr.tensor(np.ones(2, FLOAT32), requires_grad=True)
     assert door(variable).numpy().tolist() == [1, 1]
     assert not door(variable).requires_grad
-    assert door(variable * 3).numpy().tolist() == [3, 3]
+    assert is_slow(door(variable * 3))  # recorded: somebody may ask for a derivative through here
+    assert is_slow(door(cr.Tensor(node.variable(np.ones(2, FLOAT32)))))
 
 
 def test_an_uninitialised_tensor() -> None:

@@ -16,9 +16,10 @@ from chainrule.compiling.memory import parse_bytes
 from chainrule.compiling.report import Report
 from chainrule.compiling.special import Specialized, specialize
 from chainrule.core.errors import ArgumentError
-from chainrule.core.node import VARIABLE, Node
+from chainrule.core.node import Node
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import ArrayType
+from chainrule.door.twin import is_differentiated
 from chainrule.lift import as_node
 from chainrule.tensor import Tensor
 
@@ -108,7 +109,7 @@ class Compiled:
         args = self._positional(args, kwargs)
         leaves, structure = flatten(args)
         nodes = [_node(leaf) for leaf in leaves]
-        if any(node.value is None or _is_differentiated(node) for node in nodes):
+        if any(node.value is None or is_differentiated(node) for node in nodes):
             return self.function(*args)
         program = self._program(args, structure, [node.type for node in nodes])
         if program.door is not None and not kwargs:
@@ -188,11 +189,6 @@ def _node(leaf: Any) -> Node:
             "before compiling: cr.compile(functools.partial(f, option=…))."
         )
     return as_node(leaf)
-
-
-def _is_differentiated(node: Node) -> bool:
-    """Whether the node belongs to a derivative that is being taken, not just to a user's leaf."""
-    return node.tracked and (node.primitive is not VARIABLE or node.argument[0] is None)
 
 
 def _outside() -> int:

@@ -262,7 +262,7 @@ def _can_be_overwritten(value: np.ndarray[Any, Any], others: Sequence[Any]) -> b
 
 def _tensor(value: np.ndarray[Any, Any], donor: Any) -> Tensor:
     """A result; where it takes over a leaf that requires a gradient, it is such a leaf again."""
-    if isinstance(donor, Tensor) and donor.requires_grad:
+    if isinstance(donor, Tensor) and donor.node.primitive is VARIABLE:
         return Tensor(variable(value, donor._cell()))
     if donor is None and value.ndim == 0:
         return Tensor(array(value[()]))

@@ -238,6 +238,7 @@ class HeadWriter:
             Head.ARRAY: self._object(np.ndarray),
             Head.INT: self._object(int),
             Head.TRUE: self._object(True),
+            Head.NONE: self._object(None),
             Head.FALSE: self._object(False),
             Head.EMPTY: self._object(()),
             Head.CONSTANT: self._object(ARRAY),

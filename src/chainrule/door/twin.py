@@ -28,7 +28,7 @@ from chainrule.door.spec import (
 )
 from chainrule.tensor import Tensor
 
-__all__ = ["python_door"]
+__all__ = ["is_differentiated", "python_door"]
 
 NUMBERS: dict[str, type] = {"float64": float, "int64": int, "bool": bool}
 """The Python numbers that stand for an array without axes of some dtype."""
@@ -141,6 +141,8 @@ def _match(spec: DoorSpec, strict: list[bool], args: tuple[Any, ...]) -> list[An
 def _value(leaf: Any, argument: Argument, strict: bool) -> Any:
     """The array of a leaf, or a copy of a scalar; None if it is not what was described."""
     bare = type(leaf) is not Tensor
+    if not bare and is_differentiated(leaf.node):
+        return None
     if bare and strict:
         return None
     value = leaf if bare else leaf.node.value
@@ -157,6 +159,14 @@ def _value(leaf: Any, argument: Argument, strict: bool) -> Any:
         return np.array(value, dtype)
     except OverflowError:
         return None
+
+
+def is_differentiated(node: Node) -> bool:
+    """Whether a node belongs to a derivative that is being taken, or to a recorded computation.
+
+    A leaf of the user's that requires a gradient does not: it is taken as a value.
+    """
+    return node.tracked and (node.primitive is not VARIABLE or node.argument[0] is None)
 
 
 def _disjoint(values: list[Any], leaves: tuple[Argument, ...]) -> bool:

@@ -109,7 +109,7 @@ def tile_sums(
         with f.loop(first, stop, by, values) as loop:
             current = list(loop.values)
             at = place + loop.index * step
-            starts = [row.offset(at, scalar) for row in rows]
+            starts = [_opaque(row.offset(at, scalar)) for row in rows]
             out = kernel.offset((number + loop.index) * tile.width, scalar)
             for u in range(unroll):
                 w = [
@@ -143,6 +143,12 @@ def tile_sums(
         return loop.results
 
     return nest(0, f.i64(0), f.i64(0), sums)
+
+
+def _opaque(pointer: Value) -> Value:
+    """The same address in a register. LLVM's loop strength reduction does not see through it, which
+    would keep a pointer of its own for every pixel of a tile, most of them in memory."""
+    return pointer.f.emit("ptr", f'call ptr asm "", "=r,0"(ptr {pointer.text})')
 
 
 def _loops(dims: Dims, window: Mapping[int, Span]) -> tuple[list[tuple[int, int]], dict[int, Span]]:

@@ -189,6 +189,13 @@ def _leaves(module: Module, layout: Layout) -> None:
         def held() -> Value:
             node = f.load("ptr", given.offset(layout.tensor_node))
             require(f, node.ne(0))
+            tracked = f.load("ptr", node.offset(layout.node_tracked)).eq(true)
+            with f.when(tracked):  # only as a leaf of the user, who asks for no derivative here
+                sources = f.load("ptr", node.offset(layout.node_sources))
+                require(f, f.load("i64", sources.offset(layout.size)).eq(0))
+                argument = f.load("ptr", node.offset(layout.node_argument))
+                cell = f.load("ptr", argument.offset(layout.tuple_items))
+                require(f, cell.ne(word(f, Head.NONE, "ptr")))
             return f.load("ptr", node.offset(layout.node_value))
 
         def bare() -> Value:

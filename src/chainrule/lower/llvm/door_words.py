@@ -107,6 +107,7 @@ class Head(IntEnum):
     ARRAY = auto()
     INT = auto()
     TRUE = auto()
+    NONE = auto()
     FALSE = auto()
     EMPTY = auto()
     CONSTANT = auto()  # kinds of leaves

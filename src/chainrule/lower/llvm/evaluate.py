@@ -326,7 +326,8 @@ class Emission:
         """The place an index array names, counted from the front, inside the axis in any case."""
         value, depth = self._value(var.node, var.index, mask)
         key = ("place", var, self.copy, None if mask is None else mask.text)
-        return self._cached(key, self.depth, lambda: self._looked_up(var, value, mask))
+        depth = depth if mask is None else self.depth
+        return self._cached(key, depth, lambda: self._looked_up(var, value, mask))
 
     def _looked_up(self, var: Dynamic, value: Value, mask: Value | None) -> Value:
         f = self.f

@@ -34,6 +34,7 @@ def overlap_as_views(
         forced: nodes to be stored as they are; may grow.
         shape, axes, strides: see `chainrule.ops.window`.
     """
+    windows, offsets, strides = _without_gaps(windows, axes, strides)
     ndim = len(shape)
     sizes = windows.shape[ndim:]
     overlaps = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
@@ -44,7 +45,8 @@ def overlap_as_views(
         term = _shifted(windows, ndim, axes, strides, overlaps, shifts)
         total = term if total is None else symbolic(add, (total, term))
     assert total is not None
-    if any(shape[axis] % stride for axis, stride in zip(axes, strides, strict=True)):
+    ends = zip(axes, strides, offsets, strict=True)
+    if any(shape[axis] % stride or offset % stride for axis, stride, offset in ends):
         forced.add(total)  # loops over such an axis cannot be split into pieces
     order: list[int] = []
     joined = []
@@ -56,7 +58,29 @@ def overlap_as_views(
             order.append(ndim + place)
             joined[-1] *= strides[place]
     whole = symbolic(permute_, (total,), (tuple(order),))
-    return _fitted(symbolic(reshape_, (whole,), (tuple(joined),)), shape)
+    starts = dict(zip(axes, offsets, strict=True))
+    return _fitted(symbolic(reshape_, (whole,), (tuple(joined),)), shape, starts)
+
+
+def _without_gaps(
+    windows: Node, axes: tuple[int, ...], strides: tuple[int, ...]
+) -> tuple[Node, tuple[int, ...], tuple[int, ...]]:
+    """Windows in longer strides instead of windows of zeros between them.
+
+    That is what a slice of sliding windows becomes in the reverse pass. Also returns where the
+    first window begins, and the strides.
+    """
+    none = (0,) * len(axes)
+    if windows.primitive is not pad or windows.sources[1].value != 0:
+        return windows, none, strides
+    low, high, interior = windows.argument
+    if any(low[axis] or high[axis] or interior[axis] for axis in range(windows.ndim) if axis not in axes):
+        return windows, none, strides
+    if any(low[axis] < 0 or high[axis] < 0 for axis in axes):
+        return windows, none, strides
+    offsets = tuple(low[axis] * stride for axis, stride in zip(axes, strides, strict=True))
+    longer = (stride * (interior[axis] + 1) for axis, stride in zip(axes, strides, strict=True))
+    return windows.sources[0], offsets, tuple(longer)
 
 
 def _shifted(
@@ -91,9 +115,10 @@ def _padded(x: Node, low: list[int], high: list[int]) -> Node:
     return symbolic(pad, (x, zero), (tuple(low), tuple(high), (0,) * x.ndim))
 
 
-def _fitted(x: Node, shape: tuple[int, ...]) -> Node:
-    """Cut off or filled with zeros at the end of each axis."""
-    stop = tuple(map(min, x.shape, shape))
+def _fitted(x: Node, shape: tuple[int, ...], starts: dict[int, int]) -> Node:
+    """At its place in an array of ``shape``: cut off or filled with zeros at the ends of axes."""
+    low = [starts.get(axis, 0) for axis in range(x.ndim)]
+    stop = tuple(min(m, n - a) for m, n, a in zip(x.shape, shape, low, strict=True))
     if stop != x.shape:
         x = symbolic(slice_, (x,), ((0,) * x.ndim, stop, (1,) * x.ndim))
-    return _padded(x, [0] * x.ndim, [n - m for n, m in zip(shape, stop, strict=True)])
+    return _padded(x, low, [n - a - m for n, a, m in zip(shape, low, stop, strict=True)])
