@@ -13,7 +13,6 @@ import chainrule as cr
 from chainrule.core import node as nodes
 from chainrule.core.errors import ArgumentError
 from chainrule.core.tree import flatten
-from chainrule.core import node
 from chainrule.core.types import DTYPES, array_type
 from chainrule.door.native import available, make_door
 from chainrule.door.spec import Fresh, Kept, Reused, arranged
@@ -154,7 +153,7 @@ def test_traced_and_unusual_tensors(make: Any) -> None:
     assert door(variable).numpy().tolist() == [1, 1]
     assert not door(variable).requires_grad
     assert is_slow(door(variable * 3))  # recorded: somebody may ask for a derivative through here
-    assert is_slow(door(cr.Tensor(node.variable(np.ones(2, FLOAT32)))))
+    assert is_slow(door(cr.Tensor(nodes.variable(np.ones(2, FLOAT32)))))
 
 
 def test_an_uninitialised_tensor() -> None:
@@ -269,7 +268,7 @@ def test_a_new_tensor_in_the_place_of_a_variable(make: Any) -> None:
     assert x.grad is result.grad
     computed = x * 1
     assert computed.requires_grad
-    assert not door(computed).requires_grad
+    assert is_slow(door(computed))
 
 
 def test_a_donated_leaf_without_axes(make: Any) -> None:

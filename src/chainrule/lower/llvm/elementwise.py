@@ -114,7 +114,9 @@ def _extreme(ordered: str, integer: str) -> Emitter:
 
 def _relu(c: Context, values: Sequence[Value], argument: Argument) -> Value:
     (x,) = values
-    return x.le(0).select(c.f.constant(x.type, 0), x)  # NaN is not ≤ 0 and stays
+    # NaN is neither and stays; NumPy makes 0 of −0, except in float16
+    below = x.lt(0) if c.dtype == np.float16 else x.le(0)
+    return below.select(c.f.constant(x.type, 0), x)
 
 
 def _product(a: Value, b: Value) -> Value:

@@ -14,7 +14,6 @@ import numpy as np
 from chainrule.core.graph import Graph
 from chainrule.core.node import LITERAL, Node, literal, symbolic
 from chainrule.core.types import DTYPES
-from chainrule.lower.llvm.once import scattered_once
 from chainrule.lower.llvm.product import as_product
 from chainrule.lower.llvm.schedule import strided
 from chainrule.lower.llvm.windows import overlap_as_views
@@ -203,14 +202,9 @@ def _overlap_add(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> No
     return overlap_as_views(sources[0], forced, *node.argument)
 
 
-def _scatter_add(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
-    return scattered_once(sources, *node.argument)
-
-
 _RULES: dict[str, Rule] = {
     "contract": _contract,
     "overlap_add": _overlap_add,
-    "scatter_add": _scatter_add,
     "logsumexp": _logsumexp,
     "sum": _in_two_steps,
     "prod": _in_two_steps,

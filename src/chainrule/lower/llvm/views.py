@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule.core.node import Node
 from chainrule.lower.llvm.index import Affine, Dynamic, Index, Quotient, flat, unflat
 from chainrule.ops.conv import Shape
-from chainrule.ops.record import broadcast_shapes
 
-__all__ = ["VIEWS", "Condition", "Piece", "broadcast_index", "counted_axes", "pieces"]
+__all__ = ["VIEWS", "Condition", "Piece", "broadcast_index", "pieces"]
 
 
 @dataclass(frozen=True)
@@ -177,12 +176,6 @@ def _gather(node: Node, index: Index, axes: Shape) -> list[Piece]:
 
 def _known(source: Node, place: Index) -> Affine | None:
     """The element of a constant that counts 0, 1, 2, … along one axis, without looking it up."""
-    axis = counting_axis(source)
-    return None if axis is None else place[axis]
-
-
-def counting_axis(source: Node) -> int | None:
-    """The axis along which a constant counts 0, 1, 2, …, if it does and has no other extent."""
     if source.value is None or source.sources or source.type.size == 0:
         return None
     long = [axis for axis, n in enumerate(source.shape) if n != 1]
@@ -191,36 +184,7 @@ def counting_axis(source: Node) -> int | None:
     values = source.value.reshape(-1)
     if values[0] != 0 or values[-1] != len(values) - 1 or (values[1:] - values[:-1] != 1).any():
         return None
-    return long[0]
-
-
-def counted_axes(selected: Shape, indices: Sequence[Node]) -> dict[int, int]:
-    """For axes of the broadcast shape of index arrays: the number of one that counts along it."""
-    found: dict[int, int] = {}
-    for number, index in enumerate(indices):
-        axis = counting_axis(index)
-        if axis is not None:
-            found.setdefault(axis + len(selected) - index.ndim, number)
-    return found
-
-
-def _scatter_once(node: Node, index: Index, shape: Shape, axes: Shape) -> list[Piece]:
-    updates, *indices = node.sources
-    selected = broadcast_shapes("scatter_once", [i.type for i in indices])
-    counted = counted_axes(selected, indices)
-    front = tuple(
-        index[axes[counted[axis]]] if axis in counted else Affine(0)
-        for axis in range(len(selected))
-    )
-    conditions = [Condition(front[axis], 0, selected[axis]) for axis in counted]
-    for number, (axis, source) in enumerate(zip(axes, indices, strict=True)):
-        if number not in counted.values():
-            named = Dynamic(source, broadcast_index(front, selected, source.shape), shape[axis])
-            distance = Affine.sum([(index[axis], 1), (Affine.of(named), -1)])
-            conditions.append(Condition(distance, 0, 1))
-    rest = [part for axis, part in enumerate(index) if axis not in axes]
-    kept = tuple(condition for condition in conditions if not condition.always)
-    return [Piece(updates, (*front, *rest), kept)]
+    return place[long[0]]
 
 
 def _triangle(node: Node, index: Index, offset: int, upper: bool) -> list[Piece]:
@@ -244,7 +208,6 @@ VIEWS: dict[str, View] = {
     "diagonal": _diagonal,
     "from_diagonal": _from_diagonal,
     "gather": _gather,
-    "scatter_once": _scatter_once,
     "triangle": _triangle,
 }
 """How each moving primitive finds its elements."""
