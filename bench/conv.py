@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -124,11 +125,10 @@ def peak() -> tuple[Callable[[], None], float]:
     memory = _aligned(64)
     call = _function(code, "peak")
 
-    def run() -> None:
+    def run(kept: Code = code) -> None:
         memory[:] = 0
         call(None, 0, PEAK_TURNS, memory.ctypes.data)
 
-    run.code = code  # type: ignore[attr-defined]
     return run, 2 * lanes * PEAK_SUMS * PEAK_TURNS / 1e9
 
 
@@ -154,12 +154,10 @@ def _torch(parts: tuple[np.ndarray, ...]) -> dict[str, Callable[[], Any]]:
                 return torch.conv2d(x, w, padding=1)
 
         calls[f"torch {layout} forward"] = forward
-        calls[f"torch {layout} input gradient"] = lambda x=x, w=w, ct=ct: backward(
-            x, w, ct, True, False, False
-        )
-        calls[f"torch {layout} weight gradient"] = lambda x=x, w=w, ct=ct: backward(
-            x, w, ct, False, True, False
-        )
+        for direction, wanted in (("input", (True, False)), ("weight", (False, True))):
+            calls[f"torch {layout} {direction} gradient"] = partial(
+                backward, x, w, ct, *wanted, False
+            )
     return calls
 
 

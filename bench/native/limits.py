@@ -24,8 +24,6 @@ from chainrule.lower.llvm.machine import Machine, host
 
 CHAINS = 16
 """Independent chains of multiply-adds: enough to hide the latency of two units."""
-ROUNDS = 60
-
 Figure = Callable[[list[float]], float]
 """The least of some times, or their median."""
 
@@ -62,8 +60,11 @@ class Limits:
 
 
 def slowdown(limits: Limits) -> float:
-    """How many times slower arithmetic on all threads is now than at best: 1 on a quiet machine."""
-    return limits.single / _probes().peak("float", statistics.median)
+    """How many times slower arithmetic on all threads is now than at best: 1 on a quiet machine.
+
+    Rounds long enough that other processes get their turns meanwhile.
+    """
+    return limits.single / _probes().peak("float", 5_000_000, 9, statistics.median)
 
 
 def measure() -> Limits:
@@ -92,14 +93,15 @@ class _Probes:
         _write_stream(module, machine)
         self._code = load(compile_object(str(module), machine))
 
-    def peak(self, scalar: str, figure: Figure = min) -> float:
+    def peak(
+        self, scalar: str, turns: int = 100_000, rounds: int = 60, figure: Figure = min
+    ) -> float:
         """Operations a second, by some figure of the times; a multiply-add is two."""
-        turns = 100_000
         kernel = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(
             self._code.address(f"peak_{scalar}")
         )
         sinks = [np.zeros(64) for _ in range(THREADS)]
-        seconds = _together(lambda i: kernel(turns, sinks[i].ctypes.data), figure)
+        seconds = _together(lambda i: kernel(turns, sinks[i].ctypes.data), rounds, figure)
         return 2.0 * turns * CHAINS * self._lanes[scalar] * THREADS / seconds
 
     def bandwidth(self, size: int) -> float:
@@ -158,13 +160,13 @@ def _write_stream(module: Module, machine: Machine) -> None:
     f.ret()
 
 
-def _together(work: Callable[[int], object], figure: Figure = min) -> float:
+def _together(work: Callable[[int], object], rounds: int = 60, figure: Figure = min) -> float:
     """A figure of several times in which all threads did their part; ctypes frees the GIL."""
-    seconds = [[0.0] * ROUNDS for _ in range(THREADS)]
+    seconds = [[0.0] * rounds for _ in range(THREADS)]
     barrier = Barrier(THREADS)
 
     def run(index: int) -> None:
-        for turn in range(ROUNDS):
+        for turn in range(rounds):
             barrier.wait()
             start = perf_counter()
             work(index)

@@ -72,6 +72,7 @@ class Emission:
         self.bound: dict[Node, tuple[Value | list[Value], int]] = {}
         self._pointers: dict[Buffer, Value] = {}
         self._prefixes: dict[str, int] = {}
+        self.ranges: dict[Var, tuple[int, int]] = {}
         self._fixed: dict[Var, int] = {}
         self.waiting: dict[object, dict[int, Value]] = {}
 
@@ -227,12 +228,16 @@ class Emission:
         found = pieces(node, index)
         zero = self.f.constant(ir_type(node.dtype), 0)
         result: Value | None = None
-        level = 0
+        # what conditions decide holds for this stretch of the loop only
+        level = self.depth if any(piece.conditions for piece in found) else 0
         for piece in reversed(found):
-            if not piece.conditions:
+            conditions = self._open(piece.conditions)
+            if conditions is None:
+                continue
+            if not conditions:
                 result, depth = self._value(piece.source, piece.index, mask)
             else:
-                chosen = self._conditions(piece.conditions)
+                chosen = self._conditions(conditions)
                 both = chosen if mask is None else self._both(chosen, mask)
                 value, _ = self._value(piece.source, piece.index, both)
                 depth = self.depth
@@ -244,18 +249,28 @@ class Emission:
                     value, other = self._widened(value, wide), self._widened(other, wide)
                 result = chosen.select(value, other)
             level = max(level, depth)
-        assert result is not None, node
-        return result, level if result.text[0] == "%" else 0
+        return (zero if result is None else result), level
 
     def _both(self, a: Value, b: Value) -> Value:
         wide = max(lanes(a.type), lanes(b.type))
         return self._widened(a, wide) & self._widened(b, wide) if wide else a & b
 
+    def _open(self, conditions: tuple[Condition, ...]) -> tuple[Condition, ...] | None:
+        """Those conditions that are not known to hold here; None if one cannot hold."""
+        left = []
+        for condition in conditions:
+            low, high = condition.place.bounds(self.ranges)
+            if high < condition.low or low >= condition.high:
+                return None
+            if condition.step > 1 or low < condition.low or high >= condition.high:
+                left.append(condition)
+        return tuple(left)
+
     def _conditions(self, conditions: tuple[Condition, ...]) -> Value:
         result: Value | None = None
         for condition in conditions:
             place = self.affine(condition.place)
-            low, high = condition.place.bounds()
+            low, high = condition.place.bounds(self.ranges)
             tests = []
             if low < condition.low:
                 tests.append(place.ge(condition.low))

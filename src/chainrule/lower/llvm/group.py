@@ -55,6 +55,7 @@ class Walk:
         self.stop = stop
         self.reads: dict[Access, None] = {}
         self.raw: list[Affine] = []
+        self.cuts: list[tuple[Affine, int]] = []
         self.nodes = 0
         self._seen: set[tuple[Node, Index]] = set()
 
@@ -76,6 +77,9 @@ class Walk:
                     stack.append((piece.source, piece.index, False))
                     for condition in piece.conditions:
                         self.raw.append(condition.place)
+                        if condition.step == 1:
+                            self.cuts.append((condition.place, condition.low))
+                            self.cuts.append((condition.place, condition.high))
                         self._inside(condition.place, stack)
             else:
                 for source in node.sources:
@@ -112,6 +116,8 @@ class Group:
             follows from a reduction of pass 0 belongs to pass 1.
         full: the members that exist for all variables (the others for the kept ones).
         reads: stored nodes from other groups, and how they are indexed.
+        raw: places that are used as numbers.
+        cuts: places and values at which a condition changes, as where parts are joined.
         stored: the members that other groups, or the result, need in memory.
     """
 
@@ -125,6 +131,7 @@ class Group:
     full: set[Node] = field(default_factory=set)
     reads: dict[Access, None] = field(default_factory=dict)
     raw: list[Affine] = field(default_factory=list)
+    cuts: list[tuple[Affine, int]] = field(default_factory=list)
     stored: dict[Node, None] = field(default_factory=dict)
     nodes: int = 0
     frozen: frozenset[Var] = frozenset()
@@ -193,6 +200,7 @@ class Group:
         self.source_index = {node: index(old) for node, old in self.source_index.items()}
         self.reads = {Access(a.node, index(a.index)): None for a in self.reads}
         self.raw = [affine(part) for part in self.raw]
+        self.cuts = [(affine(part), at) for part, at in self.cuts]
 
     def retried(self, attempt: Callable[[], bool]) -> bool:
         """``attempt()``, splitting variables until it goes through; False where it cannot."""
@@ -307,6 +315,7 @@ class Group:
         self.passes[node] = found
         self.nodes += walk.nodes
         self.raw += walk.raw
+        self.cuts += walk.cuts
         for access in walk.reads:
             if access.node not in self.index:
                 self.reads[access] = None

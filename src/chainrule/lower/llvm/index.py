@@ -7,7 +7,7 @@ as the row that an index array names, is a variable of its own whose value is co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -176,15 +176,14 @@ class Affine:
         """The loop variables in it, also those inside of dynamic parts."""
         return tuple(v for var, _ in self.terms for v in var.inner)
 
-    def bounds(self) -> tuple[int, int]:
-        """The least and the largest value."""
+    def bounds(self, known: Mapping[Var, tuple[int, int]] | None = None) -> tuple[int, int]:
+        """The least and the largest value; ``known`` are tighter bounds of some variables."""
         low = high = self.constant
         for var, coefficient in self.terms:
-            reach = coefficient * (var.extent - 1)
-            if reach < 0:
-                low += reach
-            else:
-                high += reach
+            first, last = (0, var.extent - 1) if not known else known.get(var, (0, var.extent - 1))
+            ends = coefficient * first, coefficient * last
+            low += min(ends)
+            high += max(ends)
         return low, high
 
     def divided(self, divisor: int) -> tuple[Affine, Affine]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,6 +30,9 @@ __all__ = ["Settings", "emit_loops"]
 
 CHUNK = 8192
 """Elements of one task where a long axis is cut into pieces."""
+
+PARTS = 8
+"""At most so many stretches of the last axis get code of their own."""
 
 SHORT = 4
 """A folded last axis up to this long is not worth a vector: the axis before it is."""
@@ -90,7 +94,8 @@ def combine(em: Emission, node: Node, a: Value, b: Value) -> Value:
     """One step of a reduction."""
     name = _FOLD[node.primitive.name]
     if node.dtype.kind == "b":
-        name = {"maximum": "logical_or", "minimum": "logical_and"}.get(name, name)
+        either = name in ("add", "maximum", "logical_or")
+        name = "logical_or" if either else "logical_and"
     context = Context(em.f, node.sources[0].dtype, em.machine, em.accuracy)  # type: ignore[arg-type]
     return emit_elementwise(context, name, [a, b], ())
 
@@ -247,17 +252,10 @@ class _Nest:
         assert var is not None
         step = count * unroll
         if isinstance(start, int) and isinstance(stop, int):
-            whole = (stop - start) // step * step
-            middle: Value | int = start + whole
-            if whole > step:
-                accumulators = self._loop(start, start + whole, step, body, accumulators, unroll)
-            elif whole:
-                accumulators = self._once(start, unroll, None, body, accumulators)
-            rest = stop - start - whole
-            if rest:
-                copies = -(-rest // count)
-                mask = self.em.first_lanes(rest % count) if rest % count and count > 1 else None
-                accumulators = self._once(middle, copies, mask, body, accumulators)
+            for first, last in pairwise([start, *self._cuts(start, stop), stop]):
+                self.em.ranges[var] = first, last - 1
+                accumulators = self._stretch(first, last, body, accumulators, unroll)
+            self.em.ranges.clear()
             return accumulators
         assert not accumulators and isinstance(start, Value) and isinstance(stop, Value)
         rest = var.extent % count
@@ -273,6 +271,42 @@ class _Nest:
                 em.know(var, f.i64(var.extent - rest))
                 body(1, self.em.first_lanes(rest) if count > 1 else None, [])
         return []
+
+    def _cuts(self, start: int, stop: int) -> list[int]:
+        """Where conditions on the last axis change, so that they hold throughout or not at all."""
+        found = set()
+        for place, value in self.group.cuts:
+            if len(place.terms) == 1 and place.terms[0][0] is self.last:
+                coefficient = place.terms[0][1]
+                at = -((place.constant - value) // coefficient)
+                if coefficient < 0:  # c·v + constant < value from some v on
+                    at = (place.constant - value) // -coefficient + 1
+                if start < at < stop:
+                    found.add(at)
+        return sorted(found) if len(found) < PARTS else []
+
+    def _stretch(
+        self,
+        start: int,
+        stop: int,
+        body: Callable[[int, Value | None, list[Value]], list[Value]],
+        accumulators: list[Value],
+        unroll: int,
+    ) -> list[Value]:
+        count = self.count
+        step = count * unroll
+        whole = (stop - start) // step * step
+        middle = start + whole
+        if whole > step:
+            accumulators = self._loop(start, middle, step, body, accumulators, unroll)
+        elif whole:
+            accumulators = self._once(start, unroll, None, body, accumulators)
+        rest = stop - middle
+        if rest:
+            copies = -(-rest // count)
+            mask = self.em.first_lanes(rest % count) if rest % count and count > 1 else None
+            accumulators = self._once(middle, copies, mask, body, accumulators)
+        return accumulators
 
     def _loop(
         self,

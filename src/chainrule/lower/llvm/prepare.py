@@ -96,8 +96,10 @@ def _contract(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node 
     rows = [label for label in out if label in a and label not in b]
     columns = [label for label in out if label in b and label not in a]
     summed = [label for label in a if label not in out]
-    if node.type.size == 0 or any(extent[label] == 0 for label in summed):
+    if node.type.size == 0:
         return None
+    if any(extent[label] == 0 for label in summed):
+        return _filled(node, 0.0)
     m, n = (prod(extent[label] for label in labels) for labels in (rows, columns))
     last = next((label for label in reversed(out) if extent[label] != 1), None)
     if not summed or min(m, n) == 1 or last is None or not x.type.is_float:
@@ -158,7 +160,9 @@ def _logsumexp(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node
     """The formula of the reference, step by step."""
     (x,) = sources
     axes, keepdims = node.argument
-    if x.type.size == 0 or x.dtype == DTYPES["float16"] or not axes:
+    if x.type.size == 0:
+        return _filled(node, -np.inf)
+    if x.dtype == DTYPES["float16"] or not axes:
         return None
     zero, one = literal(0.0, x.dtype), literal(1.0, x.dtype)
     top = symbolic(max_, (x,), (axes, True))
@@ -170,6 +174,20 @@ def _logsumexp(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node
     part = symbolic(log1p, (symbolic(div, (rest, count)),))
     value = symbolic(add, (top, symbolic(add, (symbolic(log, (count,)), part))))
     return value if keepdims else _reshaped(value, node.shape)
+
+
+def _reduction(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    name = node.primitive.name
+    if sources[0].type.size == 0:
+        return _filled(node, name in ("prod", "all"))
+    return None if name in ("any", "all") else _in_two_steps(node, sources, forced)
+
+
+def _filled(node: Node, value: float) -> Node | None:
+    """The result of folding no elements."""
+    if node.type.size == 0:
+        return None
+    return _broadcast(literal(value, node.dtype), node.shape)
 
 
 def _in_two_steps(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
@@ -206,10 +224,12 @@ _RULES: dict[str, Rule] = {
     "contract": _contract,
     "overlap_add": _overlap_add,
     "logsumexp": _logsumexp,
-    "sum": _in_two_steps,
-    "prod": _in_two_steps,
-    "max": _in_two_steps,
-    "min": _in_two_steps,
+    "sum": _reduction,
+    "prod": _reduction,
+    "max": _reduction,
+    "min": _reduction,
+    "any": _reduction,
+    "all": _reduction,
 }
 
 _ = (Sequence, np, logsumexp, kept_shape)
