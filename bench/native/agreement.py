@@ -29,7 +29,8 @@ def _deviation(found: np.ndarray, expected: np.ndarray) -> float:
     if found.shape != expected.shape or not np.isfinite(found).all():
         return float("inf")
     error = float(np.linalg.norm(np.subtract(found, expected, dtype=np.float64)))
-    return error / float(np.linalg.norm(expected.astype(np.float64))) if error else 0.0
+    size = float(np.linalg.norm(expected.astype(np.float64)))
+    return error / size if size else float("inf") if error else 0.0
 
 
 def disagreement(

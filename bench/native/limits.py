@@ -64,7 +64,7 @@ def slowdown(limits: Limits) -> float:
 
     Rounds long enough that other processes get their turns meanwhile.
     """
-    return limits.single / _probes().peak("float", 5_000_000, 9, statistics.median)
+    return limits.single / _probes().peak("float", 1_000_000, 9, statistics.median)
 
 
 def measure() -> Limits:

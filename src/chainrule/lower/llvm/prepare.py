@@ -6,7 +6,7 @@ Nothing here changes a value by more than the order of a sum. Rewrites that are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -17,11 +17,11 @@ from chainrule.core.types import DTYPES
 from chainrule.lower.llvm.product import as_product
 from chainrule.lower.llvm.schedule import strided
 from chainrule.lower.llvm.windows import overlap_as_views
-from chainrule.ops.arithmetic import add, div, mul, sub
+from chainrule.ops.arithmetic import add, mul, sub
 from chainrule.ops.choice import maximum, where
-from chainrule.ops.exponential import exp, log, log1p
+from chainrule.ops.exponential import exp, log1p
 from chainrule.ops.logic import equal, greater
-from chainrule.ops.reduce import kept_shape, logsumexp, max_, sum_
+from chainrule.ops.reduce import max_, sum_
 from chainrule.ops.shape import alias, broadcast_, cast, permute_, reshape_
 
 __all__ = ["prepare"]
@@ -89,7 +89,17 @@ def _broadcast(x: Node, shape: tuple[int, ...]) -> Node:
 # -- products ------------------------------------------------------------------------------------------
 
 
+def _in_float32(node: Node, sources: tuple[Node, ...], rule: Rule, forced: set[Node]) -> Node:
+    """A float16 primitive computed in float32 and rounded once, at the end."""
+    wide = tuple(symbolic(cast, (source,), (DTYPES["float32"],)) for source in sources)
+    found = symbolic(node.primitive, wide, node.argument)
+    new = rule(found, wide, forced)
+    return symbolic(cast, (found if new is None else new,), (node.dtype,))
+
+
 def _contract(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    if node.dtype == DTYPES["float16"]:
+        return _in_float32(node, sources, _contract, forced)
     x, y = sources
     a, b, out = node.argument
     extent = dict(zip(a + b, x.shape + y.shape, strict=True))
@@ -146,7 +156,9 @@ def _as_sum(node: Node, x: Node, y: Node, extent: dict[int, int]) -> Node:
     product = symbolic(mul, (spread(x, a), spread(y, b)))
     shape = tuple(extent[label] for label in every)
     product = _broadcast(product, shape)
-    if summed:
+    if all(extent[label] == 1 for label in summed):
+        product = _reshaped(product, tuple(extent[label] for label in every if label not in summed))
+    else:
         axes = tuple(every.index(label) for label in summed)
         product = symbolic(sum_, (product,), (tuple(sorted(axes)), False))
     kept = [label for label in every if label not in summed]
@@ -156,43 +168,54 @@ def _as_sum(node: Node, x: Node, y: Node, extent: dict[int, int]) -> Node:
 # -- reductions ------------------------------------------------------------------------------------------
 
 
-def _logsumexp(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
-    """The formula of the reference, step by step."""
+def _reduction(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    """Reductions of no elements, of one, and of float16; then the rule of the primitive."""
     (x,) = sources
+    name = node.primitive.name
     axes, keepdims = node.argument
-    if x.type.size == 0:
-        return _filled(node, -np.inf)
-    if x.dtype == DTYPES["float16"] or not axes:
+    if node.type.size == 0:
         return None
+    if x.type.size == 0:
+        return _filled(node, _OF_NOTHING[name])
+    if x.type.size == node.type.size:
+        return _reshaped(x, node.shape)
+    if x.dtype == DTYPES["float16"] and name in ("sum", "prod", "logsumexp"):
+        return _in_float32(node, sources, _folded, forced)
+    return _folded(node, sources, forced)
+
+
+_OF_NOTHING = {"sum": 0.0, "prod": 1.0, "any": False, "all": True, "logsumexp": -np.inf}
+
+
+def _filled(node: Node, value: float) -> Node:
+    return _broadcast(literal(value, node.dtype), node.shape)
+
+
+def _folded(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    (x,) = sources
+    name = node.primitive.name
+    if name == "logsumexp":
+        return _logsumexp(node, x)
+    return None if name in ("any", "all") else _in_two_steps(node, x, forced)
+
+
+def _logsumexp(node: Node, x: Node) -> Node:
+    """top + log1p(ties − 1 + Σ of the others e^(x − top)): as accurate near 0 as the reference,
+    which takes log(ties) + log1p(Σ / ties)."""
+    axes, keepdims = node.argument
     zero, one = literal(0.0, x.dtype), literal(1.0, x.dtype)
     top = symbolic(max_, (x,), (axes, True))
     ties = symbolic(equal, (x, top))
     count = symbolic(sum_, (symbolic(cast, (ties,), (x.dtype,)),), (axes, True))
-    count = symbolic(maximum, (count, one))
+    more = symbolic(sub, (symbolic(maximum, (count, one)), one))
     apart = symbolic(exp, (symbolic(sub, (x, top)),))
     rest = symbolic(sum_, (symbolic(where, (ties, zero, apart)),), (axes, True))
-    part = symbolic(log1p, (symbolic(div, (rest, count)),))
-    value = symbolic(add, (top, symbolic(add, (symbolic(log, (count,)), part))))
+    value = symbolic(add, (top, symbolic(log1p, (symbolic(add, (more, rest)),))))
     return value if keepdims else _reshaped(value, node.shape)
 
 
-def _reduction(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
-    name = node.primitive.name
-    if sources[0].type.size == 0:
-        return _filled(node, name in ("prod", "all"))
-    return None if name in ("any", "all") else _in_two_steps(node, sources, forced)
-
-
-def _filled(node: Node, value: float) -> Node | None:
-    """The result of folding no elements."""
-    if node.type.size == 0:
-        return None
-    return _broadcast(literal(value, node.dtype), node.shape)
-
-
-def _in_two_steps(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+def _in_two_steps(node: Node, x: Node, forced: set[Node]) -> Node | None:
     """A long reduction to few results, in pieces that threads can share."""
-    (x,) = sources
     axes, keepdims = node.argument
     folded = prod(x.shape[axis] for axis in axes)
     kept = x.type.size // folded if folded else 0
@@ -216,14 +239,21 @@ def _in_two_steps(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> N
     return _reshaped(whole, node.shape)
 
 
+def _conv(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    if node.dtype == DTYPES["float16"]:
+        return _in_float32(node, sources, _conv, forced)
+    return None
+
+
 def _overlap_add(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
     return overlap_as_views(sources[0], forced, *node.argument)
 
 
 _RULES: dict[str, Rule] = {
     "contract": _contract,
+    "conv": _conv,
     "overlap_add": _overlap_add,
-    "logsumexp": _logsumexp,
+    "logsumexp": _reduction,
     "sum": _reduction,
     "prod": _reduction,
     "max": _reduction,
@@ -231,5 +261,3 @@ _RULES: dict[str, Rule] = {
     "any": _reduction,
     "all": _reduction,
 }
-
-_ = (Sequence, np, logsumexp, kept_shape)

@@ -49,6 +49,8 @@ def cost(node: Node) -> int:
         return 1 if node.argument[0] == 2 else 4
     if name in _SIMPLE:
         return 1
+    if name == "div" and node.sources[1].type.size < node.type.size:
+        return 2  # a multiplication by the reciprocal
     return 4 if name in ("div", "sqrt", "floor_divide", "remainder") else 12
 
 
