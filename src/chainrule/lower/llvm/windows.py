@@ -74,7 +74,11 @@ def _without_gaps(
     if windows.primitive is not pad or windows.sources[1].value != 0:
         return windows, none, strides
     low, high, interior = windows.argument
-    if any(low[axis] or high[axis] or interior[axis] for axis in range(windows.ndim) if axis not in axes):
+    if any(
+        low[axis] or high[axis] or interior[axis]
+        for axis in range(windows.ndim)
+        if axis not in axes
+    ):
         return windows, none, strides
     if any(low[axis] < 0 or high[axis] < 0 for axis in axes):
         return windows, none, strides

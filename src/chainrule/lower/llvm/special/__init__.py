@@ -13,6 +13,10 @@ __all__ = ["SPECIAL"]
 
 _LAPACK = NotDefined("LAPACK, through NumPy, is faster than a factorisation written here would be")
 
+_INLINED = NotDefined(
+    "rewrites put its graph in its place; one that was left is evaluated by NumPy"
+)
+
 SPECIAL: Mapping[str, Emitter | NotDefined] = MappingProxyType(
     {
         "scatter_add": scatter.scatter_add,
@@ -28,6 +32,8 @@ SPECIAL: Mapping[str, Emitter | NotDefined] = MappingProxyType(
         "argsort": order.argsort,
         "random_bits": randomness.random_bits,
         "fold_in": randomness.fold_in,
+        "checkpoint": _INLINED,
+        "custom_gradient": _INLINED,
     }
     | dict.fromkeys(
         (

@@ -63,9 +63,7 @@ def _chosen(take: Value, a: Pair, b: Pair) -> Pair:
 def _merged(a: Pair, b: Pair, dtype: Any, largest: bool) -> Pair:
     """The better one of two candidates; among equals the one that comes first."""
     worse = _better(a[0], b[0], dtype, largest)
-    return _chosen(
-        _better(b[0], a[0], dtype, largest) | (~worse & b[1].lt(a[1])), b, a
-    )
+    return _chosen(_better(b[0], a[0], dtype, largest) | (~worse & b[1].lt(a[1])), b, a)
 
 
 def _emit_place(
@@ -116,7 +114,9 @@ def _place_across(
                 found += _chosen(take, (value, here), best)
             loop.carry(*found)
         for (_, target, mask), best in zip(vectors, _pairs(loop.results), strict=True):
-            store(f, w.node.dtype, best[1].cast("sext", "i64"), w.result.offset(target, "i64"), mask)
+            store(
+                f, w.node.dtype, best[1].cast("sext", "i64"), w.result.offset(target, "i64"), mask
+            )
 
     with w.all_of(outer * blocks, x.type.size) as task:
         row = f.emit("i64", f"udiv i64 {task.text}, {blocks}")

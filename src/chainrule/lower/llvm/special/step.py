@@ -107,7 +107,9 @@ class Writer:
         return outside.select(f.i64(0), place)
 
 
-def load(f: Function, dtype: Any, pointer: Value, count: int = 0, mask: Value | None = None) -> Value:
+def load(
+    f: Function, dtype: Any, pointer: Value, count: int = 0, mask: Value | None = None
+) -> Value:
     """An element, or ``count`` of them, as they are held in registers."""
     type = vector(count, memory_type(dtype))
     value = f.load(type, pointer) if mask is None else f.masked_load(type, pointer, mask)
@@ -173,7 +175,6 @@ def wide_shuffle(values: Sequence[Value], order: Sequence[int]) -> Value:
             joined.append(joined[-1])
         count = lanes(joined[0].type)
         joined = [
-            a.shuffle(range(2 * count), b)
-            for a, b in zip(joined[::2], joined[1::2], strict=True)
+            a.shuffle(range(2 * count), b) for a, b in zip(joined[::2], joined[1::2], strict=True)
         ]
     return joined[0].shuffle(order)
