@@ -1,4 +1,4 @@
-"""Primitives with an emitter of their own, over dtypes and shapes that conformance does not reach."""
+"""Primitives with an emitter of their own: dtypes and shapes that conformance does not reach."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _with_nan(rng: np.random.Generator, x: Array) -> Array:
     )
 
 
-# -- running and ordering --------------------------------------------------------------------------------
+# -- running and ordering --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -127,7 +127,7 @@ def test_searching(dtype: str) -> None:
     _check(jobs)
 
 
-# -- scattering ------------------------------------------------------------------------------------------
+# -- scattering ------------------------------------------------------------------------------------
 
 PLACES: tuple[tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[int, ...], ...]], ...] = (
     ((20, 67), (0,), ((300,),)),
@@ -186,7 +186,7 @@ def test_places_outside_set_the_status_word(name: str, wrong: int) -> None:
     assert native.status == 0
 
 
-# -- windows ---------------------------------------------------------------------------------------------
+# -- windows ---------------------------------------------------------------------------------------
 
 WINDOWS: tuple[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]], ...] = (
     # shape, axes, sizes, strides
@@ -214,7 +214,7 @@ def test_overlap_add(dtype: str) -> None:
     _check(jobs)
 
 
-# -- random bits -----------------------------------------------------------------------------------------
+# -- random bits -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stream", [0, 1])
@@ -237,7 +237,7 @@ def test_fold_in(dtype: str) -> None:
     _check([("fold_in", (key, data), ())])
 
 
-# -- operands, machines ------------------------------------------------------------------------------------
+# -- operands, machines ----------------------------------------------------------------------------
 
 
 def test_a_reshaped_operand_is_read_where_it_lies() -> None:

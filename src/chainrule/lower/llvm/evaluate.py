@@ -360,6 +360,14 @@ class Emission:
             constant += terms.pop(var) * self._fixed[var]
         return Affine(constant, tuple(terms.items()))
 
+    def _is_unrolled(self, place: Affine) -> bool:
+        """Whether it depends on a variable whose loop is unrolled, so that it holds in a block."""
+        found = {var for var, _ in place.terms}
+        for high, low, merged in self.merges:
+            if high in found or low in found:
+                found.add(merged)
+        return not found.isdisjoint(self._fixed)
+
     def _dynamic(self, var: Dynamic, mask: Value | None) -> Value:
         """The place an index array names, counted from the front, inside the axis in any case."""
         value, depth = self._value(var.node, var.index, mask)
@@ -423,6 +431,8 @@ class Emission:
         for depth in sorted(by_depth):
             terms = by_depth[depth]
             key = (*key, tuple(terms))
+            if mask is not None and any(type(var) is not Var for var, _ in terms):
+                key = (*key, mask.text)  # elsewhere the place was not looked up
             pointer = self._cached(
                 key, depth, lambda p=pointer, t=terms: self._advanced(p, scalar, t, mask)  # type: ignore[misc]
             )
@@ -448,9 +458,10 @@ class Emission:
             pointer = pointer.offset(value if coefficient == 1 else value * coefficient, scalar)
         return pointer
 
-    def _contiguous(
+    def contiguous(
         self, scalar: str, pointer: Value, count: int, mask: Value | None
     ) -> Value:
+        """Neighbouring elements from memory; with a mask only those that it names."""
         if count == 1:
             if mask is not None:
                 pointer = mask.select(pointer, self.f.params[0])
@@ -488,7 +499,7 @@ class Emission:
         pointer = pointer.offset(place, scalar).offset(position.constant, scalar)
         short = count // times
         needed = None if active is None else -(-active // times)
-        value = self._contiguous(scalar, pointer, short, self._part(short, needed))
+        value = self.contiguous(scalar, pointer, short, self._part(short, needed))
         if short == 1:
             return value.splat(count)
         return value.shuffle([lane // times for lane in range(count)])
@@ -541,7 +552,7 @@ class Emission:
         if left == 0:
             return self.f.constant(vector(count, scalar), 0)
         mask = self._part(count, left)
-        return self._contiguous(scalar, pointer.offset(j * count, scalar), count, mask)
+        return self.contiguous(scalar, pointer.offset(j * count, scalar), count, mask)
 
     def _load(
         self, node: Node, buffer: Buffer, position: Affine, mask: Value | None
@@ -554,7 +565,7 @@ class Emission:
             return self._in_register(special, node), self.depth
         pointer, along, scattered, depth = self.address(buffer, scalar, position, mask)
         f = self.f
-        if mask is not None or any(var in self._fixed for var, _ in position.terms):
+        if mask is not None or self._is_unrolled(position):
             depth = self.depth
         with self._at(depth):
             if along == 0 and scattered is None:
@@ -562,7 +573,7 @@ class Emission:
                     pointer = mask.select(pointer, f.params[0])  # a place that can be read
                 value = f.load(scalar, pointer)
             elif along == 1 and scattered is None:
-                value = self._contiguous(scalar, pointer, self.count, mask)
+                value = self.contiguous(scalar, pointer, self.count, mask)
             else:
                 value = self._gathered(scalar, pointer, along, scattered, mask)
             return self._in_register(value, node), depth

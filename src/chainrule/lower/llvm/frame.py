@@ -20,6 +20,7 @@ from chainrule.lower.llvm.elementwise import memory_type
 from chainrule.lower.llvm.gemm_plan import Steps
 from chainrule.lower.llvm.group import Group
 from chainrule.lower.llvm.kernel import Buffer
+from chainrule.lower.llvm.loops import partial_bytes, pieces_of
 from chainrule.lower.llvm.memory import Block, plan_arena, rounded
 from chainrule.lower.llvm.product import Product, as_product
 from chainrule.lower.llvm.schedule import Operand, Schedule
@@ -189,6 +190,8 @@ class Frame:
         elif group.kind == "conv":
             step.extra = self._conv(first)
             size = conv_workspace(step.extra, self.machine)
+        elif group.across:
+            size = partial_bytes(group) * pieces_of(group)
         elif group.kind in self.plan_call:
             size = self.plan_call[group.kind](self, step, first)
         else:

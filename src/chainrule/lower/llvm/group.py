@@ -26,6 +26,9 @@ __all__ = ["REDUCTIONS", "Access", "Group", "accesses", "is_pointwise"]
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 """Primitives that fold axes by an operation with a neutral element."""
 
+LARGE = 1 << 14
+"""Elements from which a sum across rows is worth taking in the same run as sums along them."""
+
 LIMIT = 250
 """At most so many nodes in a kernel, so that its code stays small."""
 
@@ -114,6 +117,8 @@ class Group:
         source_index: for every reduction the index of its source.
         passes: in which run over the reduced variables a member is computed. A row value that
             follows from a reduction of pass 0 belongs to pass 1.
+        across: sums over all rows, taken while they are gone through; for the index of the source
+            see `source_index`. What needs them belongs to other groups.
         full: the members that exist for all variables (the others for the kept ones).
         reads: stored nodes from other groups, and how they are indexed.
         raw: places that are used as numbers.
@@ -128,6 +133,7 @@ class Group:
     index: dict[Node, Index] = field(default_factory=dict)
     source_index: dict[Node, Index] = field(default_factory=dict)
     passes: dict[Node, int] = field(default_factory=dict)
+    across: dict[Node, None] = field(default_factory=dict)
     full: set[Node] = field(default_factory=set)
     reads: dict[Access, None] = field(default_factory=dict)
     raw: list[Affine] = field(default_factory=list)
@@ -276,7 +282,10 @@ class Group:
         index = unflat(self.position(self.axes), source.shape)
         folded = frozenset(v for axis in axes for v in index[axis].inner)
         others = {v for a, part in enumerate(index) if a not in axes for v in part.inner}
-        if folded & others or not folded or (self.reduced is not None and self.reduced != folded):
+        if folded & others or not folded:
+            return False
+        across = self.reduced is not None and self.reduced != folded
+        if across and not self._can_cross(node, folded):
             return False
         if self.reduced is None and len(self.members) > len(self.full):
             return False
@@ -289,10 +298,26 @@ class Group:
         kept = [part for axis, part in enumerate(index) if axis not in axes]
         if node.argument[1]:
             kept = [Affine(0) if axis in axes else part for axis, part in enumerate(index)]
-        self.reduced = folded
         self._take(node, tuple(kept), found, walk)
         self.source_index[node] = index
+        if across:
+            self.across[node] = None
+        else:
+            self.reduced = folded
         return True
+
+    def _can_cross(self, node: Node, folded: frozenset[Var]) -> bool:
+        """Whether a reduction over the rows can be taken while each row is worked on."""
+        return (
+            node.primitive.name == "sum"
+            and node.type.is_float
+            and node.dtype.itemsize > 2
+            and self.reduced is not None
+            and folded == frozenset(self.kept)
+            and self.axes[-1] in self.reduced
+            and self.axes[-1].extent >= 16
+            and self.size >= LARGE
+        )
 
     @staticmethod
     def _ends_at(source: Node, stop: Callable[[Node], bool]) -> bool:
@@ -302,6 +327,8 @@ class Group:
         """The pass in which an expression can be computed; None if it reads elsewhere in here."""
         found = 0
         for access in walk.reads:
+            if access.node in self.across:
+                return None
             if access.node in self.index:
                 if access.index != self.index[access.node]:
                     return None

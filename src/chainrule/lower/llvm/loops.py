@@ -24,12 +24,16 @@ from chainrule.lower.llvm.index import Affine, Var, flat
 from chainrule.lower.llvm.ir import Function, Module, Value, lanes, vector
 from chainrule.lower.llvm.kernel import Buffer, Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
+from chainrule.lower.llvm.memory import rounded
 from chainrule.lower.llvm.schedule import cost
 
-__all__ = ["Settings", "emit_loops"]
+__all__ = ["Settings", "emit_loops", "partial_bytes", "pieces_of"]
 
 CHUNK = 8192
 """Elements of one task where a long axis is cut into pieces."""
+
+PIECES = 32
+"""Rows with sums across them are taken in so many pieces, whatever the number of threads."""
 
 PARTS = 8
 """At most so many stretches of the last axis get code of their own."""
@@ -194,8 +198,11 @@ def _merge(
 class _Nest:
     """One kernel being written."""
 
-    def __init__(self, settings: Settings, name: str, group: Group, place: Place) -> None:
+    def __init__(
+        self, settings: Settings, name: str, group: Group, place: Place, workspace: Buffer
+    ) -> None:
         self.settings = settings
+        self.workspace = workspace
         self.group = group
         reduced = group.reduced or frozenset()
         widest = _lanes(group, settings.machine, 1 << 30)
@@ -351,7 +358,13 @@ class _Nest:
         ]
 
     def _reductions(self, number: int) -> list[Node]:
-        return [n for n in self.group.source_index if self.group.passes[n] == number]
+        group = self.group
+        return [
+            n for n in group.source_index if group.passes[n] == number and n not in group.across
+        ]
+
+    def _across(self, number: int) -> list[Node]:
+        return [n for n in self.group.across if self.group.passes[n] == number]
 
     def put(self, node: Node, mask: Value | None) -> None:
         buffer = self.place(node)
@@ -363,6 +376,7 @@ class _Nest:
         """Stores and reductions of a pass, for some vectors side by side."""
         stores = self._stores(number, full=True)
         reductions = self._reductions(number)
+        across = self._across(number)
 
         def run(copies: int, mask: Value | None, accumulators: list[Value]) -> list[Value]:
             em = self.em
@@ -384,10 +398,39 @@ class _Nest:
                     found[slot] = combine(em, node, found[slot], value)
                 for node in stores:
                     self.put(node, own)
+                for node in across:
+                    self._add(node, own)
             em.copy = 0
             return found
 
         return run
+
+    def _add(self, node: Node, mask: Value | None) -> None:
+        """Add an element to the sum across rows of this task."""
+        em, f = self.em, self.f
+        value = em.value(node.sources[0], self.group.source_index[node], mask)
+        scalar = ir_type(node.dtype)
+        position = flat(self.group.index[node], node.shape)
+        pointer = em.address(self._partial(node), scalar, position)[0]
+        pointer = pointer.offset(self._piece * self._partial_bytes())
+        before = em.contiguous(scalar, pointer, self.count, mask)
+        total = combine(em, node, before, self._fitting(value, before))
+        if mask is None or self.count == 1:
+            f.store(total, pointer)
+        else:
+            f.masked_store(total, pointer, mask)
+
+    def _partial(self, node: Node) -> Buffer:
+        """Where the sums of the first task lie."""
+        offset = 0
+        for other in self.group.across:
+            if other is node:
+                break
+            offset += rounded(other.type.size * other.dtype.itemsize)
+        return Buffer(self.workspace.slot, self.workspace.offset + offset)
+
+    def _partial_bytes(self) -> int:
+        return partial_bytes(self.group)
 
     def _fitting(self, value: Value, like: Value) -> Value:
         count = lanes(like.type)
@@ -491,6 +534,8 @@ class _Nest:
     def _rows(self) -> int:
         """The last axis is folded: one row at a time, sums of vectors, then across lanes."""
         rows = int(np.prod([var.extent for var in self.kept], dtype=int))
+        if self.group.across:
+            return self._pieces(rows)
         if self._work() < SMALL:
             self.nest(self.kept, [], lambda none: self._row())
             return 1
@@ -498,6 +543,51 @@ class _Nest:
             self._know_outer(task, self.kept)
             self._row()
         return rows
+
+    def _pieces(self, rows: int) -> int:
+        """Rows in a fixed number of pieces, each with sums across its rows of its own."""
+        em, f = self.em, self.f
+        tasks = pieces_of(self.group)
+        with self._tasks(tasks) as task:
+            self._piece = task
+            start = self.workspace.pointer(f).offset(task * self._partial_bytes())
+            with f.loop(0, self._partial_bytes(), 64) as loop:
+                f.store(f.constant("<16 x float>", 0), start.offset(loop.index), 4)
+            first = f.emit("i64", f"udiv i64 {(task * rows).text}, {tasks}")
+            last = f.emit("i64", f"udiv i64 {((task + 1) * rows).text}, {tasks}")
+            with f.loop(first, last) as loop, em.scope(loop.preheader):
+                self._know_outer(loop.index, self.kept)
+                self._row()
+        return tasks
+
+    def finish(self, name: str) -> Kernel:
+        """The kernel that adds up the sums of the pieces, in their order."""
+        f = kernel_function(self.settings.module, name)
+        total = 0
+        for node in self.group.across:
+            target = self.place(node)
+            assert target is not None
+            scalar, size = ir_type(node.dtype), node.type.size
+            source, goal = self._partial(node).pointer(f), target.pointer(f)
+            count = self.settings.machine.lanes(scalar)
+            self._add_up(f, scalar, count, 0, size - size % count, source, goal)
+            self._add_up(f, scalar, 0, size - size % count, size, source, goal)
+            total += size * pieces_of(self.group)
+        f.ret()
+        return Kernel(name, 1, total, 4 * total)
+
+    def _add_up(
+        self, f: Function, scalar: str, count: int, start: int, stop: int, source: Value, goal: Value
+    ) -> None:
+        type = vector(count, scalar)
+        if start == stop:
+            return
+        with f.loop(start, stop, max(count, 1)) as columns:
+            place = source.offset(columns.index, scalar)
+            with f.loop(0, pieces_of(self.group), carried=[f.constant(type, 0)]) as loop:
+                x = f.load(type, place.offset(loop.index * self._partial_bytes()))
+                loop.carry(loop.values[0] + x)
+            f.store(loop.results[0], goal.offset(columns.index, scalar))
 
     def _passes(self) -> int:
         return 1 + max(self.group.passes[node] for node in self.group.members)
@@ -510,7 +600,7 @@ class _Nest:
             for node in self._stores(number, full=False):
                 self.put(node, None)
             reductions = self._reductions(number)
-            if reductions or self._stores(number, full=True):
+            if reductions or self._stores(number, full=True) or self._across(number):
                 unroll = (4 if vectors >= 8 else 2 if vectors >= 4 else 1) if reductions else 1
                 starts = [
                     f.constant(
@@ -630,13 +720,28 @@ class _Nest:
         self.em.copy = 0
 
 
-def emit_loops(settings: Settings, name: str, group: Group, place: Place) -> list[Kernel]:
-    """Write the kernel of a loop group.
+def pieces_of(group: Group) -> int:
+    """How many pieces the rows are taken in where there are sums across them."""
+    return min(PIECES, group.kept_size)
+
+
+def partial_bytes(group: Group) -> int:
+    """Bytes of the sums across rows of one piece."""
+    return sum(rounded(node.type.size * node.dtype.itemsize) for node in group.across)
+
+
+def emit_loops(
+    settings: Settings, name: str, group: Group, place: Place, workspace: Buffer
+) -> list[Kernel]:
+    """Write the kernel of a loop group, and one more where sums across rows are added up.
 
     Args:
         settings: what all kernels share.
         name: of the kernel.
         group: what to compute.
         place: where stored nodes lie.
+        workspace: memory for `partial_bytes` of each of `pieces_of` the group.
     """
-    return [_Nest(settings, name, group, place).write()]
+    nest = _Nest(settings, name, group, place, workspace)
+    kernels = [nest.write()]
+    return [*kernels, nest.finish(f"{name}_finish")] if group.across else kernels

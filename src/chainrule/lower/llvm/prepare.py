@@ -7,6 +7,7 @@ Nothing here changes a value by more than the order of a sum. Rewrites that are 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -19,6 +20,7 @@ from chainrule.lower.llvm.schedule import strided
 from chainrule.lower.llvm.windows import overlap_as_views
 from chainrule.ops.arithmetic import add, mul, sub
 from chainrule.ops.choice import maximum, where
+from chainrule.ops.conv import conv_
 from chainrule.ops.exponential import exp, log1p
 from chainrule.ops.logic import equal, greater
 from chainrule.ops.reduce import max_, sum_
@@ -86,7 +88,7 @@ def _broadcast(x: Node, shape: tuple[int, ...]) -> Node:
     return x if x.shape == shape else symbolic(broadcast_, (x,), (shape,))
 
 
-# -- products ------------------------------------------------------------------------------------------
+# -- products --------------------------------------------------------------------------------------
 
 
 def _in_float32(node: Node, sources: tuple[Node, ...], rule: Rule, forced: set[Node]) -> Node:
@@ -165,14 +167,13 @@ def _as_sum(node: Node, x: Node, y: Node, extent: dict[int, int]) -> Node:
     return _permuted(product, tuple(kept.index(label) for label in out))
 
 
-# -- reductions ------------------------------------------------------------------------------------------
+# -- reductions ------------------------------------------------------------------------------------
 
 
 def _reduction(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
     """Reductions of no elements, of one, and of float16; then the rule of the primitive."""
     (x,) = sources
     name = node.primitive.name
-    axes, keepdims = node.argument
     if node.type.size == 0:
         return None
     if x.type.size == 0:
@@ -242,7 +243,13 @@ def _in_two_steps(node: Node, x: Node, forced: set[Node]) -> Node | None:
 def _conv(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
     if node.dtype == DTYPES["float16"]:
         return _in_float32(node, sources, _conv, forced)
+    if not node.type.is_float:
+        return symbolic(_conv_of_integers, sources, node.argument)
     return None
+
+
+_conv_of_integers = replace(conv_, name="conv_of_integers")
+"""`conv` under a name for which there is no native code: the reference evaluates it."""
 
 
 def _overlap_add(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:

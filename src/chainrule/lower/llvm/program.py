@@ -117,7 +117,9 @@ class _Writer:
         self._names += 1
         name = f"k{self._names}_{group.kind}"
         if group.kind == "loop":
-            return emit_loops(self.settings, name, group, frame.place)
+            offset = 0 if step.workspace is None else frame.base + step.workspace.offset
+            workspace = Buffer(ARENA, offset)
+            return emit_loops(self.settings, name, group, frame.place, workspace)
         if group.kind == "contract":
             return emit_contraction(self.settings, name, frame, step)
         if group.kind == "conv":

@@ -83,13 +83,20 @@ def strided(node: Node, stop: set[Node]) -> Operand:
         try:
             found = pieces(base, index)
         except (SplitError, NotAffineError):
-            break
+            below = strided(base.sources[0], stop)
+            if base.primitive.name != "reshape" or not below.contiguous(base.sources[0].shape):
+                break
+            position = flat(index, base.shape)  # the same in what was reshaped
+            return _steps(below.base, position.scaled(1, below.offset), axes)
         if len(found) != 1 or found[0].conditions:
             break
         if any(type(var) is not Var for part in found[0].index for var, _ in part.terms):
             break
         base, index = found[0].source, found[0].index
-    position = flat(index, base.shape)
+    return _steps(base, flat(index, base.shape), axes)
+
+
+def _steps(base: Node, position: Affine, axes: Sequence[Var]) -> Operand:
     terms = dict(position.terms)
     return Operand(base, position.constant, tuple(terms.get(var, 0) for var in axes))
 

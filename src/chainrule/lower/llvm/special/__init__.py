@@ -11,47 +11,40 @@ from chainrule.lower.target import NotDefined
 
 __all__ = ["SPECIAL"]
 
-_LAPACK = NotDefined("LAPACK, through NumPy, is faster than a factorisation written here would be")
+_LAPACK = NotDefined("LAPACK: NumPy calls a tuned factorisation")
 
-_INLINED = NotDefined(
-    "rewrites put its graph in its place; one that was left is evaluated by NumPy"
-)
+_INLINED = NotDefined("rewrites put its graph in its place; NumPy evaluates one that was left")
 
-SPECIAL: Mapping[str, Emitter | NotDefined] = MappingProxyType(
-    {
-        "scatter_add": scatter.scatter_add,
-        "scatter_index": scatter.scatter_index,
-        "overlap_add": window.overlap_add,
-        "cumsum": running.cumsum,
-        "cumprod": running.cumprod,
-        "linear_recurrence": running.linear_recurrence,
-        "argmax": order.argmax,
-        "argmin": order.argmin,
-        "searchsorted": order.searchsorted,
-        "sort": order.sort,
-        "argsort": order.argsort,
-        "random_bits": randomness.random_bits,
-        "fold_in": randomness.fold_in,
-        "checkpoint": _INLINED,
-        "custom_gradient": _INLINED,
-    }
-    | dict.fromkeys(
-        (
-            "solve",
-            "triangular_solve",
-            "inv",
-            "cholesky",
-            "log_abs_det",
-            "sign_det",
-            "eigvalsh",
-            "eigvecsh",
-            "qr_q",
-            "singular_values",
-            "singular_vectors",
-        ),
-        _LAPACK,
-    )
-)
+_ENTRIES: dict[str, Emitter | NotDefined] = {
+    "scatter_add": scatter.scatter_add,
+    "scatter_index": scatter.scatter_index,
+    "overlap_add": window.overlap_add,
+    "cumsum": running.cumsum,
+    "cumprod": running.cumprod,
+    "linear_recurrence": running.linear_recurrence,
+    "argmax": order.argmax,
+    "argmin": order.argmin,
+    "searchsorted": order.searchsorted,
+    "sort": order.sort,
+    "argsort": order.argsort,
+    "random_bits": randomness.random_bits,
+    "fold_in": randomness.fold_in,
+    "checkpoint": _INLINED,
+    "custom_gradient": _INLINED,
+    "solve": _LAPACK,
+    "triangular_solve": _LAPACK,
+    "inv": _LAPACK,
+    "cholesky": _LAPACK,
+    "log_abs_det": _LAPACK,
+    "sign_det": _LAPACK,
+    "eigvalsh": _LAPACK,
+    "eigvecsh": _LAPACK,
+    "qr_q": _LAPACK,
+    "singular_values": _LAPACK,
+    "singular_vectors": _LAPACK,
+}
+
+SPECIAL: Mapping[str, Emitter | NotDefined] = MappingProxyType(_ENTRIES)
 """For each such primitive its emitter, or why the reference is called at run time.
 
 An emitter may also return `NotDefined` for a node that it does not take.

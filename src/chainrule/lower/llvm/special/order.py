@@ -43,7 +43,7 @@ def _less(a: Value, b: Value, dtype: Any) -> Value:
     return a.lt(b) | (b.is_nan() & a.eq(a))
 
 
-# -- argmax and argmin -------------------------------------------------------------------------------
+# -- argmax and argmin -----------------------------------------------------------------------------
 
 Pair = tuple[Value, Value]
 
@@ -187,7 +187,7 @@ def _place_in_rows(
 argmax: Emitter = partial(_emit_place, True)
 argmin: Emitter = partial(_emit_place, False)
 
-# -- searching -----------------------------------------------------------------------------------------
+# -- searching -------------------------------------------------------------------------------------
 
 
 def searchsorted(settings: Settings, name: str, frame: Frame, step: Step) -> list[Kernel]:
@@ -228,7 +228,7 @@ def searchsorted(settings: Settings, name: str, frame: Frame, step: Step) -> lis
     return w.done(tasks, work)
 
 
-# -- sorting -------------------------------------------------------------------------------------------
+# -- sorting ---------------------------------------------------------------------------------------
 
 
 def _turned(w: Writer, value: Value, dtype: Any) -> Value:

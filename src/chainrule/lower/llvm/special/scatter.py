@@ -90,48 +90,34 @@ def _emit(
     width = count * COLUMNS
     blocks = -(-extent // width) if contiguous and updates * columns >= SMALL else 1
 
-    def row(number: Value, place: Value, outer: int, low: Value | int, high: Value | int) -> None:
+    lanes = count if count > 1 else 0
+    tail = extent % count
+
+    def row(number: Value, place: Value, outer: int, low: Value, high: Value) -> None:
         """The part from ``low`` to ``high`` of an update, along all axes that are not indexed."""
-        if outer < len(dims) - 1:
-            n, stride = dims[outer]
-            with f.loop(0, n) as loop:
-                row(number * n + loop.index, place + loop.index * stride, outer + 1, low, high)
-            return
         if not dims:
             write(w, number, place, 0, None)
             return
-        n, stride = dims[-1]
+        n, stride = dims[outer]
         start = number * n
-        if not contiguous:
-            with f.loop(low, high) as loop:
-                write(w, start + loop.index, place + loop.index * stride, 0, None)
+        if outer < len(dims) - 1:
+            with f.loop(0, n) as loop:
+                row(start + loop.index, place + loop.index * stride, outer + 1, low, high)
             return
-        lanes = count if count > 1 else 0
-        if isinstance(low, int) and isinstance(high, int):
-            whole: Value | int = low + (high - low) // count * count
-            rest = (high - low) % count
-            if low != whole:
-                with f.loop(low, whole, count) as loop:
-                    write(w, start + loop.index, place + loop.index, lanes, None)
-            if rest:
-                mask = f.mask(count, rest)
-                write(w, start + whole, place + whole, lanes, mask)
-            return
-        end = f.i64(n - n % count)
-        last = high if n % count == 0 else high.lt(end).select(high, end)  # type: ignore[union-attr]
+        end = f.i64(n - tail)
+        last = high.lt(end).select(high, end) if tail else high
         with f.loop(low, last, count) as loop:
-            write(w, start + loop.index, place + loop.index, lanes, None)
-        if n % count:
-            with f.when(high.eq(n)):  # type: ignore[union-attr]
-                write(w, start + end, place + end, lanes, f.mask(count, n % count))
+            write(w, start + loop.index, place + loop.index * stride, lanes, None)
+        if tail:
+            with f.when(high.eq(n)):
+                write(w, start + end, place + end, lanes, f.mask(count, tail))
 
     with w.tasks() as task:
-        low: Value | int = 0
-        high: Value | int = extent
+        low, high = f.i64(0), f.i64(extent)
         if blocks > 1:
             low = task * width
             stop = low + width
-            high = stop.lt(extent).select(stop, f.i64(extent))
+            high = stop.lt(extent).select(stop, high)
         with f.loop(0, updates) as loop:
             row(loop.index, _place(w, loop.index, indices, pointers), 0, low, high)
     f.ret()

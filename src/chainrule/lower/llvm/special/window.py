@@ -1,4 +1,4 @@
-"""overlap_add where windows overlap in many places; `prepare` writes the others as views and sums."""
+"""overlap_add where many windows see an element; `windows` has the others, as views and sums."""
 
 from __future__ import annotations
 

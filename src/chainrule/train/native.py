@@ -1,0 +1,211 @@
+"""Training steps as native programs: one step in a call, or as many as fit into some milliseconds.
+
+The two programs are pure functions of what changes from step to step, the `Carry`. They write their
+result into the memory of the carry before the last one, so that the last one stays whole: from it
+any step of the call can be found again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule import functions
+from chainrule.compiling import Compiled
+from chainrule.compiling import compile as compile_
+from chainrule.control import while_loop
+from chainrule.core.node import array
+from chainrule.core.tree import flatten, map_tree
+from chainrule.data.dataset import Dataset
+from chainrule.tensor import Tensor
+from chainrule.train.step import Metric, Step, Tensors
+
+__all__ = ["Carry", "MetricError", "Native", "Taken", "copied"]
+
+MOST = 256
+"""At most so many steps in one call: the room for what they measure."""
+
+SECONDS = 0.01
+"""How long a call should take, so that an interrupt or a callback does not wait."""
+
+LARGE = 32 << 20
+"""Bytes of a carry from which a call takes one step, since a loop copies its result once more."""
+
+
+class Carry(NamedTuple):
+    """What one step hands to the next; the gradients are only looked at."""
+
+    parameters: Tensors
+    state: Any
+    buffers: Tensors
+    gradients: Tensors
+
+
+class Taken(NamedTuple):
+    """Steps taken in one call.
+
+    Attributes:
+        carry: after the steps.
+        values: the loss and the metrics of each step, shape (steps, 1 + metrics); without the
+            metrics where ``outputs`` are given, from which they are to be measured.
+        healthy: whether the step that follows may be taken natively too; where not, it met a NaN
+            or an infinity and was not taken.
+        outputs: of the network in the last step, or None.
+    """
+
+    carry: Carry
+    values: np.ndarray
+    healthy: bool = True
+    outputs: Any = None
+
+
+class MetricError(Exception):
+    """A metric cannot be traced; the cause is its own error."""
+
+
+def copied(tree: Any) -> Any:
+    """The same values in arrays of their own, which may be overwritten."""
+    return map_tree(_copied, tree)
+
+
+def _copied(leaf: Any) -> Tensor:
+    return Tensor(array(np.array(leaf.numpy() if isinstance(leaf, Tensor) else leaf, order="C")))
+
+
+class Native:
+    """The native programs of one step function.
+
+    Args:
+        step: from `make_step`.
+        metrics: by name; None where they cannot be traced, then `Taken.outputs` are given.
+        data: the examples; the programs read their rows from there.
+        carry: the first one.
+
+    Attributes:
+        most: how many steps a call may take at most, found by measuring.
+    """
+
+    def __init__(
+        self, step: Callable[..., Step], metrics: Mapping[str, Metric] | None, data: Dataset
+    ) -> None:
+        self._step = step
+        self._metrics = metrics
+        self._arrays = tuple(_tensor(values) for values in (data.inputs, data.targets))
+        self._one: Compiled = compile_(self._take_one, donate=0)
+        self._many: Compiled = compile_(self._take_many, donate=0)
+        self.most = MOST
+        self._pace = 0.0
+
+    # -- what is compiled --------------------------------------------------------------------------
+
+    def _after(self, carry: Carry, inputs: Tensor, targets: Tensor, rows: Tensor) -> Any:
+        """The carry after a step on some rows, what was measured, whether all of it is finite, and
+        the outputs where they are wanted."""
+        x, y = (functions.take(values, rows, axis=0) for values in (inputs, targets))
+        done = self._step(carry.parameters, carry.state, x, y, carry.buffers)
+        measured = [done.loss]
+        try:
+            measured += [metric(done.outputs, y) for metric in (self._metrics or {}).values()]
+            row = functions.stack(
+                [functions.reshape(functions.astype(v, "float64"), ()) for v in map(_known, measured)]
+            )
+        except Exception as error:  # a metric is any function
+            raise MetricError from error
+        after = Carry(done.parameters, done.state, done.buffers, done.gradients)
+        finite = _finite(done.loss, done.gradients, done.parameters)
+        return after, row, finite, done.outputs if self._metrics is None else ()
+
+    def _take_one(
+        self, spare: Carry, carry: Carry, inputs: Tensor, targets: Tensor, rows: Tensor
+    ) -> Any:
+        return self._after(carry, inputs, targets, rows)
+
+    def _take_many(
+        self,
+        spare: Carry,
+        carry: Carry,
+        inputs: Tensor,
+        targets: Tensor,
+        batches: Tensor,
+        first: Tensor,
+        last: Tensor,
+    ) -> Any:
+        places = functions.arange(MOST)
+
+        def goes_on(now: Any) -> Tensor:
+            number, finite, _, _ = now
+            return (number < last) & finite
+
+        def body(now: Any) -> Any:
+            number, _, carry, table = now
+            rows = functions.take(batches, number, axis=0)
+            carry, row, finite, _ = self._after(carry, inputs, targets, rows)
+            here = functions.expand_dims(places == number - first, axis=1)
+            return number + 1, finite, carry, functions.where(here, row, table)
+
+        table = functions.zeros((MOST, 1 + len(self._metrics or {})))
+        number, finite, carry, table = while_loop(goes_on, body, (first, True, carry, table))
+        return carry, table, number, finite
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    def take(self, spare: Carry, carry: Carry, batches: Tensor, first: int) -> Taken:
+        """Steps on the batches from ``first`` on.
+
+        Args:
+            spare: is overwritten.
+            carry: stays whole.
+            batches: the rows of each batch, shape (batches, batch size).
+            first: the batch to begin with.
+        """
+        if self._metrics is None or len(batches) == 1 or _bytes(carry) >= LARGE:
+            after, row, finite, outputs = self._one(spare, carry, *self._arrays, batches[first])
+            if not finite.item():
+                return Taken(carry, np.empty((0, 1)), False)
+            return Taken(after, row.numpy()[None], True, None if outputs == () else outputs)
+        count = min(self._count(), len(batches) - first)
+        began = time.perf_counter()
+        after, table, number, finite = self._loop(spare, carry, batches, first, first + count)
+        self._pace = (time.perf_counter() - began) / count
+        if not finite.item():
+            count = number.item() - first - 1
+            after = self.replay(carry, batches, first, count)
+        return Taken(after, table.numpy()[:count], bool(finite.item()))
+
+    def replay(self, carry: Carry, batches: Tensor, first: int, count: int) -> Carry:
+        """The carry after ``count`` steps of those of a call of `take`, in memory of its own."""
+        if not count:
+            return carry
+        after: Carry = self._loop(copied(carry), carry, batches, first, first + count)[0]
+        return after
+
+    def _loop(self, spare: Carry, carry: Carry, batches: Tensor, first: int, last: int) -> Any:
+        return self._many(spare, carry, *self._arrays, batches, first, last)
+
+    def _count(self) -> int:
+        """How many steps to take in the next call."""
+        if not self._pace:
+            return 1
+        return max(1, min(self.most, int(SECONDS / self._pace)))
+
+
+def _known(value: Any) -> Any:
+    return value if isinstance(value, Tensor) else float(value)
+
+
+def _finite(*trees: Any) -> Tensor:
+    """Whether all values are finite: 0·x is 0 for a finite x, else NaN."""
+    leaves = [leaf for tree in trees for leaf in flatten(tree)[0] if leaf.dtype.kind == "f"]
+    return sum(functions.astype((0 * leaf).sum(), "float32") for leaf in leaves) == 0
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    """The array itself, not a copy, where the programs can read it."""
+    return Tensor(array(np.ascontiguousarray(values)))
+
+
+def _bytes(carry: Carry) -> int:
+    return sum(leaf.node.type.size * leaf.dtype.itemsize for leaf in flatten(carry)[0])
