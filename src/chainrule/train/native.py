@@ -19,6 +19,7 @@ from chainrule.compiling import compile as compile_
 from chainrule.control import while_loop
 from chainrule.core.node import array
 from chainrule.core.tree import flatten, map_tree
+from chainrule.core.types import as_dtype
 from chainrule.data.dataset import Dataset
 from chainrule.tensor import Tensor
 from chainrule.train.step import Metric, Step, Tensors
@@ -82,10 +83,9 @@ class Native:
         step: from `make_step`.
         metrics: by name; None where they cannot be traced, then `Taken.outputs` are given.
         data: the examples; the programs read their rows from there.
-        carry: the first one.
 
     Attributes:
-        most: how many steps a call may take at most, found by measuring.
+        most: how many steps a call may take at most.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Native:
 
     # -- calls -------------------------------------------------------------------------------------
 
-    def take(self, spare: Carry, carry: Carry, batches: Tensor, first: int) -> Taken:
+    def take(self, spare: Carry, carry: Carry, batches: np.ndarray, first: int) -> Taken:
         """Steps on the batches from ``first`` on.
 
         Args:
@@ -160,36 +160,45 @@ class Native:
             carry: stays whole.
             batches: the rows of each batch, shape (batches, batch size).
             first: the batch to begin with.
+
+        Raises:
+            MetricError: if a metric cannot be traced.
         """
         if self._metrics is None or len(batches) == 1 or _bytes(carry) >= LARGE:
-            after, row, finite, outputs = self._one(spare, carry, *self._arrays, batches[first])
+            rows = Tensor(array(batches[first]))
+            after, row, finite, outputs = self._one(spare, carry, *self._arrays, rows)
             if not finite.item():
-                return Taken(carry, np.empty((0, 1)), False)
-            return Taken(after, row.numpy()[None], True, None if outputs == () else outputs)
+                return Taken(carry, np.empty((0, 1)), healthy=False)
+            return Taken(after, row.numpy()[None], outputs=outputs if self._metrics is None else None)
         count = min(self._count(), len(batches) - first)
+        args = self._window(spare, carry, batches, first, count)
+        if not self._pace:
+            self._many.compile(*args)
         began = time.perf_counter()
-        after, table, number, finite = self._loop(spare, carry, batches, first, first + count)
+        after, table, number, finite = self._many(*args)
         self._pace = (time.perf_counter() - began) / count
-        if not finite.item():
+        healthy = finite.item()
+        if not healthy:
             count = number.item() - first - 1
             after = self.replay(carry, batches, first, count)
-        return Taken(after, table.numpy()[:count], bool(finite.item()))
+        return Taken(after, table.numpy()[:count], healthy)
 
-    def replay(self, carry: Carry, batches: Tensor, first: int, count: int) -> Carry:
+    def replay(self, carry: Carry, batches: np.ndarray, first: int, count: int) -> Carry:
         """The carry after ``count`` steps of those of a call of `take`, in memory of its own."""
         if not count:
             return carry
-        after: Carry = self._loop(copied(carry), carry, batches, first, first + count)[0]
+        args = self._window(copied(carry), carry, batches, first, count)
+        after: Carry = self._many(*args)[0]
         return after
 
-    def _loop(self, spare: Carry, carry: Carry, batches: Tensor, first: int, last: int) -> Any:
-        return self._many(spare, carry, *self._arrays, batches, first, last)
+    def _window(
+        self, spare: Carry, carry: Carry, batches: np.ndarray, first: int, count: int
+    ) -> tuple[Any, ...]:
+        return spare, carry, *self._arrays, Tensor(array(batches)), first, first + count
 
     def _count(self) -> int:
         """How many steps to take in the next call."""
-        if not self._pace:
-            return 1
-        return max(1, min(self.most, int(SECONDS / self._pace)))
+        return max(1, min(self.most, int(SECONDS / self._pace))) if self._pace else 1
 
 
 def _known(value: Any) -> Any:
@@ -204,7 +213,7 @@ def _finite(*trees: Any) -> Tensor:
 
 def _tensor(values: np.ndarray) -> Tensor:
     """The array itself, not a copy, where the programs can read it."""
-    return Tensor(array(np.ascontiguousarray(values)))
+    return Tensor(array(np.ascontiguousarray(values, as_dtype(values.dtype))))
 
 
 def _bytes(carry: Carry) -> int:

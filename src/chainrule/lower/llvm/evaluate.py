@@ -260,7 +260,7 @@ class Emission:
             if not conditions:
                 result, depth = self._value(piece.source, piece.index, mask)
             else:
-                chosen = self._conditions(conditions)
+                chosen = self._conditions(conditions, mask)
                 both = chosen if mask is None else self._both(chosen, mask)
                 value, _ = self._value(piece.source, piece.index, both)
                 depth = self.depth
@@ -289,10 +289,10 @@ class Emission:
                 left.append(condition)
         return tuple(left)
 
-    def _conditions(self, conditions: tuple[Condition, ...]) -> Value:
+    def _conditions(self, conditions: tuple[Condition, ...], mask: Value | None) -> Value:
         result: Value | None = None
         for condition in conditions:
-            place = self.affine(condition.place)
+            place = self.affine(condition.place, mask)
             low, high = condition.place.bounds(self.ranges)
             tests = []
             if low < condition.low:
@@ -312,12 +312,16 @@ class Emission:
 
     # -- numbers of places -------------------------------------------------------------------------
 
-    def affine(self, place: Affine) -> Value:
-        """The value of an affine index, an i64: a vector if it varies along the vector variable."""
+    def affine(self, place: Affine, mask: Value | None = None) -> Value:
+        """The value of an affine index, an i64: a vector if it varies along the vector variable.
+
+        Args:
+            mask: lanes that matter; index arrays are not read elsewhere.
+        """
         total: Value | None = None
         place = self._settled(place)
         for var, coefficient in place.terms:
-            value = self._var(var)
+            value = self._var(var, mask)
             term = value if coefficient == 1 else value * coefficient
             total = term if total is None else self._sum(total, term)
         if total is None:
@@ -328,20 +332,20 @@ class Emission:
         wide = max(lanes(a.type), lanes(b.type))
         return self._widened(a, wide) + self._widened(b, wide) if wide else a + b
 
-    def _var(self, var: Var) -> Value:
+    def _var(self, var: Var, mask: Value | None = None) -> Value:
         """The value of a variable in the current copy, with all its lanes."""
         if var is self.vector_var:
             first = self.value_of_var[var] + self.copy * self.count
             ramp = self.f.constants("i64", list(range(self.count)))
             return first.splat(self.count) + ramp if self.count > 1 else first
         if isinstance(var, Dynamic):
-            return self._dynamic(var, None)
+            return self._dynamic(var, mask)
         if isinstance(var, Repeated):
-            value = self._var(var.var)
+            value = self._var(var.var, mask)
             times = self.f.constant(value.type, var.times)
             return self.f.emit(value.type, f"udiv {value.type} {value.text}, {times.text}")
         if isinstance(var, Quotient):
-            value = self.affine(var.of)
+            value = self.affine(var.of, mask)
             divisor = self.f.constant(value.type, var.divisor)
             return self.f.emit(value.type, f"sdiv {value.type} {value.text}, {divisor.text}")
         return self.value_of_var[var]
@@ -418,9 +422,7 @@ class Emission:
             elif type(var) is Var:
                 by_depth.setdefault(self.depth_of_var[var], []).append((var, coefficient))
             else:
-                value = (
-                    self._dynamic(var, mask) if isinstance(var, Dynamic) else self._var(var)
-                ) * coefficient
+                value = self._var(var, mask) * coefficient
                 if lanes(value.type):
                     scattered = value if scattered is None else scattered + value
                 else:
@@ -449,12 +451,7 @@ class Emission:
         self, pointer: Value, scalar: str, terms: list[tuple[Var, int]], mask: Value | None
     ) -> Value:
         for var, coefficient in terms:
-            if type(var) is Var:
-                value = self.value_of_var[var]
-            elif isinstance(var, Dynamic):
-                value = self._dynamic(var, mask)
-            else:
-                value = self._var(var)
+            value = self.value_of_var[var] if type(var) is Var else self._var(var, mask)
             pointer = pointer.offset(value if coefficient == 1 else value * coefficient, scalar)
         return pointer
 

@@ -26,6 +26,10 @@ __all__ = ["Operand", "Schedule", "cost", "strided"]
 CHEAP = 4
 """Work up to which a value is computed again rather than stored."""
 
+SHORT_ROW = 512
+HEAVY = 12
+"""Work, such as that of a logarithm, that is not done for one row at a time if rows are short."""
+
 SMALL = 2048
 """Elements up to which values of one size share a kernel although they have nothing in common."""
 
@@ -161,7 +165,9 @@ class Schedule:
         work = cost(node) + sum(self._work.get(source, 0) for source in node.sources)
         users = self.users.get(node, ())
         spread = work > CHEAP and (
-            len(users) > 1 or any(_repeats(user, node) for user in users)
+            len(users) > 1
+            or any(_repeats(user, node) for user in users)
+            or (work >= HEAVY and any(_size(user) > node.type.size for user in users))
         )
         if node in self.outputs or node in self._required or spread or work > LONG:
             self._anchor(node)
@@ -192,10 +198,22 @@ class Schedule:
         for number in candidates:
             if any(self._before[other] >> number & 1 for other in sources if other != number):
                 continue  # a source needs this group, which then cannot need the source
+            if self._is_slow_in_rows(self.groups[number], node):
+                continue
             if self.groups[number].join(node, self.stop):
                 self._depend(number, needed & ~(1 << number))
                 return self.groups[number]
         return None
+
+    def _is_slow_in_rows(self, group: Group, node: Node) -> bool:
+        """Whether ``node`` is better computed for many rows at once than for each by itself."""
+        if group.reduced is None or group.axes[-1] not in group.reduced:
+            return False  # rows lie side by side in vectors
+        if node.type.size != group.kept_size or group.kept_size < 8:
+            return False
+        short = group.size <= SHORT_ROW * group.kept_size
+        work = cost(node) + sum(self._work.get(source, 0) for source in node.sources)
+        return short and work >= HEAVY and node.primitive.name not in REDUCTIONS
 
     def _is_beside(self, number: int, node: Node) -> bool:
         group = self.groups[number]
