@@ -13,27 +13,29 @@ from chainrule.core.node import Node
 from chainrule.lower.llvm.jit import compile_object, load
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.machine import host
+from chainrule.lower.llvm.pool import pool
 from chainrule.lower.llvm.program import Program, write_program
 
 Array = np.ndarray[Any, Any]
 
 
 class Native:
-    """``native(*arrays)``: the outputs of a graph, computed by one thread.
+    """``native(*arrays)``: the outputs of a graph.
+
+    Args:
+        graph: what to compute.
+        threads: how many share its steps.
 
     Attributes:
         program: what was compiled.
         status: the status word of the last call.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, threads: int = 1) -> None:
         self.graph = graph
-        self.program: Program = write_program(graph, host())
+        self.threads = threads
+        self.program: Program = write_program(graph, host(), threads=threads)
         self._code = load(compile_object(self.program.text, host()))
-        run = ctypes.CFUNCTYPE(
-            None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
-        )
-        self._run = run(self._code.address("program"))
         self._reference = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(self._evaluate)
         self._arena = np.zeros(self.program.arena + 64, np.uint8)
         self._status = np.zeros(2, np.int64)
@@ -53,7 +55,8 @@ class Native:
         for slot, value in zip(self.program.outputs, outputs, strict=True):
             self._table[slot] = value.ctypes.data
         self._status[:] = 0
-        self._run(self._table, 0, 1, None)
+        table = ctypes.addressof(self._table)
+        pool().launch(self._code.address("program"), table, self.threads)
         if self.error is not None:
             raise self.error
         return outputs

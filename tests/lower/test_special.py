@@ -258,6 +258,34 @@ def test_a_permuted_operand_is_stored_first() -> None:
     np.testing.assert_array_equal(Native(Graph([x], [y]))(values)[0], values.argmax(0))
 
 
+def test_threads_do_not_change_a_bit() -> None:
+    """Each kernel alone, so that it is the first after a barrier and the last before one."""
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(200, 300)).astype(np.float32)
+    places = np.asarray(rng.integers(0, 50, 200))
+    jobs: list[Job] = [
+        ("scatter_add", (x, places), ((50, 300), (0,))),
+        ("scatter_index", (places,), ((50, 300), (0,))),
+        ("overlap_add", (x.reshape(20, 100, 30),), ((20, 129), (1,), (1,))),
+        ("cumsum", (x,), (0, False)),
+        ("linear_recurrence", (x, x), (1, True)),
+        ("argmax", (x,), (0, False)),
+        ("argmin", (x,), (1, True)),
+        ("searchsorted", (np.sort(x[0]), x), ("right",)),
+        ("argsort", (x,), (1, False)),
+        ("sort", (x,), (0, True)),
+        ("random_bits", (rng.integers(0, 2**32, (3, 2), dtype=np.uint32),), ((7001,), 0)),
+        ("fold_in", (rng.integers(0, 2**32, (500, 2), dtype=np.uint32), np.arange(500)), ()),
+    ]
+    for job in jobs:
+        graph = _graph([job])
+        alone, together = Native(graph), Native(graph, threads=2)
+        (kernels,) = together.program.kernels.values()
+        assert max(kernel.tasks for kernel in kernels) > 1, job[0]
+        for _ in range(5):
+            np.testing.assert_array_equal(together(*job[1])[0], alone(*job[1])[0], job[0])
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_code_for_every_machine(machine: str) -> None:
     jobs: list[Job] = []

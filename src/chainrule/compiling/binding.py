@@ -126,5 +126,6 @@ def _view(table: Any, buffer: Buffer, node: Node) -> np.ndarray[Any, Any]:
     size = node.type.size * node.dtype.itemsize
     if size == 0:
         return np.empty(node.shape, node.dtype)
-    raw = (ctypes.c_uint8 * size).from_address(table[buffer.slot] + buffer.offset)
-    return np.frombuffer(raw, node.dtype).reshape(node.shape)
+    raw: Any = (ctypes.c_uint8 * size).from_address(table[buffer.slot] + buffer.offset)
+    found: np.ndarray[Any, Any] = np.frombuffer(raw, node.dtype).reshape(node.shape)
+    return found

@@ -183,7 +183,7 @@ class _Key:
 
 
 def _node(leaf: Any) -> Node:
-    if isinstance(leaf, (str, bytes)) or callable(leaf) and not isinstance(leaf, Tensor):
+    if isinstance(leaf, (str, bytes)) or (callable(leaf) and not isinstance(leaf, Tensor)):
         raise ArgumentError(
             f"a compiled function takes arrays and numbers, not {leaf!r}. Fix such an argument "
             "before compiling: cr.compile(functools.partial(f, option=…))."

@@ -20,7 +20,7 @@ from chainrule.core.types import ArrayType
 from chainrule.door.native import make_door
 from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Launch, Made, Result, Reused
 from chainrule.lower.llvm.machine import host
-from chainrule.lower.llvm.pool import pool
+from chainrule.lower.llvm.pool import MAX_THREADS, pool
 from chainrule.lower.llvm.program import FAILED, Program, write_program
 from chainrule.rewrite.simplify import simplify
 from chainrule.tensor import Tensor
@@ -51,11 +51,10 @@ def specialize(
     if compiled.check_finite:
         donated = frozenset()
     plan = _Donation(structure, traced.result, graph, donated, compiled.donate)
-    cores = os.cpu_count() or 1
     program = write_program(
         graph,
         host(),
-        threads=min(compiled.threads or cores, cores) if compiled.threads is None else compiled.threads,
+        threads=min(compiled.threads or os.cpu_count() or 1, MAX_THREADS),
         accuracy=compiled.accuracy,
         in_place=plan.in_place,
         memory=compiled.memory,
@@ -101,7 +100,7 @@ class _Donation:
         for child in structure.children:
             starts.append(first)
             first += child.leaves
-        candidates = [((), result, 0)]
+        candidates: list[tuple[tuple[int, ...], Tree, int]] = [((), result, 0)]
         if result.kind is tuple:
             place = 0
             for index, child in enumerate(result.children):

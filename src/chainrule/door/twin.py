@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.core import tree
 from chainrule.core.errors import ChainRuleError
-from chainrule.core.node import VARIABLE, array, variable
+from chainrule.core.node import VARIABLE, Node, array, variable
 from chainrule.core.tree import Tree
 from chainrule.door.spec import (
     Argument,

@@ -1,8 +1,9 @@
 """Steps that run other graphs: scan, cond and while as native control flow.
 
 The graphs that such a node carries are frames of their own. Their inputs and outputs lie in moving
-slots of the table, whose pointers are set here, turn by turn: a slice is a pointer into the sequence,
-an output of a step is written straight to its row, and a carry goes to and fro between two places.
+slots of the table, whose pointers are set here, turn by turn: a slice is a pointer into the
+sequence, an output of a step is written straight to its row, and a carry goes to and fro between
+two places.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class _Writing:
         self.writer.frame(self.step.bodies[body])
 
 
-# -- scan: argument (body, length, constants, carries, reverse) ----------------------------------------
+# -- scan: argument (body, length, constants, carries, reverse) ------------------------------------
 
 
 def _plan_scan(frame: Frame, step: Step, node: Node) -> int:
@@ -156,7 +157,7 @@ def _emit_scan(writer: StepWriter, frame: Frame, step: Step) -> None:
         w.run(0)
 
 
-# -- cond: argument (graph if true, graph if false); the first source is the predicate ------------------
+# -- cond: argument (graph if true, graph if false); the first source is the predicate -------------
 
 
 def _plan_cond(frame: Frame, step: Step, node: Node) -> int:
@@ -186,7 +187,7 @@ def _emit_cond(writer: StepWriter, frame: Frame, step: Step) -> None:
     f.start_block(labels[2])
 
 
-# -- while: argument (test, step, constants of the test, constants of the step) -------------------------
+# -- while: argument (test, step, constants of the test, constants of the step) --------------------
 
 
 def _plan_while(frame: Frame, step: Step, node: Node) -> int:

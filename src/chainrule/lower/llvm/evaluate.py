@@ -248,7 +248,7 @@ class Emission:
         return self._cached(("splat", value.text, count), depth, lambda: value.splat(count))
 
     def _view(self, node: Node, index: Index, mask: Value | None) -> tuple[Value, int]:
-        found = pieces(node, index)
+        found = pieces(node, index, lambda source: self.place(source) is not None)
         zero = self.f.constant(ir_type(node.dtype), 0)
         result: Value | None = None
         # what conditions decide holds for this stretch of the loop only

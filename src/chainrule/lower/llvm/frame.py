@@ -159,11 +159,14 @@ class Frame:
         if node in writer.source_index:
             return not any(a.node is source for a in writer.reads)
         last = max(writer.passes.values())
-        return all(
-            a.index == writer.index[node] and writer.passes[node] == last
-            for a in writer.reads
-            if a.node is source
-        ) and self.fixed[source].offset == self.fixed[node].offset
+        return (
+            all(
+                a.index == writer.index[node] and writer.passes[node] == last
+                for a in writer.reads
+                if a.node is source
+            )
+            and self.fixed[source].offset == self.fixed[node].offset
+        )
 
     def _nodes_read(self, group: Group) -> list[Node]:
         found = {access.node: None for access in group.reads}
@@ -238,13 +241,14 @@ class Frame:
 
     def _conv(self, node: Node) -> ConvShape:
         x, w = node.sources
+        names = ("strides", "padding", "lhs_dilation", "rhs_dilation")
         return ConvShape(
             memory_type(node.dtype),
             x.shape,
             w.shape,
-            *node.argument,
-            self.operand(node, x).strides,
-            self.operand(node, w).strides,
+            **dict(zip((*names, "feature_groups", "batch_groups"), node.argument, strict=True)),
+            x=self.operand(node, x).strides,
+            w=self.operand(node, w).strides,
         )
 
     # -- memory ------------------------------------------------------------------------------------
@@ -309,7 +313,9 @@ def _sorted(groups: Sequence[Group], after: dict[Group, set[Group]]) -> list[Gro
         stack = [group]
         while stack:
             top = stack[-1]
-            missing = [g for g in groups if g in after[top] and g not in done] if top not in done else []
+            missing = (
+                [g for g in groups if g in after[top] and g not in done] if top not in done else []
+            )
             if missing:
                 stack.extend(reversed(missing))
                 continue

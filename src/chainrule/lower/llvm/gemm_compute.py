@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from chainrule.lower.llvm.gemm_pack import Read, chunks, minimum, pack_a, pack_b
-from chainrule.lower.llvm.gemm_plan import ALIGN, GemmShape, Plan, ceil_div, size_of, stepped
+from chainrule.lower.llvm.gemm_plan import ALIGN, GemmShape, Plan, Steps, ceil_div, size_of, stepped
 from chainrule.lower.llvm.gemm_tile import (
     Finish,
     Tile,
@@ -138,6 +138,8 @@ def emit_compute(
     scalar, k = shape.scalar, shape.k
     # where and with which strides tiles find the operands
     a_base = workspace(f) if plan.pack_a else a(f)
+    batch_a: int | Steps
+    batch_b: int | Steps
     if plan.pack_a == "tiles":
         row, step, tile_a = 1, plan.rows, k * plan.rows
         batch_a = plan.tiles * tile_a

@@ -76,7 +76,7 @@ class Walk:
                 for part in index:
                     self._inside(part, stack)
             elif node.primitive.name in VIEWS:
-                for piece in pieces(node, index):
+                for piece in pieces(node, index, self._is_stored):
                     stack.append((piece.source, piece.index, False))
                     for condition in piece.conditions:
                         self.raw.append(condition.place)
@@ -88,6 +88,9 @@ class Walk:
                 for source in node.sources:
                     place = broadcast_index(index, node.shape, source.shape)
                     stack.append((source, place, False))
+
+    def _is_stored(self, node: Node) -> bool:
+        return not node.sources or self.stop(node)
 
     def _inside(self, part: Affine, stack: list[tuple[Node, Index, bool]]) -> None:
         for var, _ in part.terms:
@@ -161,6 +164,11 @@ class Group:
         for var in self.kept:
             size *= var.extent
         return size
+
+    @property
+    def sources(self) -> set[Node]:
+        """The nodes that it reads from memory. Others may be stored as well, but only later."""
+        return {access.node for access in self.reads}
 
     def position(self, axes: list[Var]) -> Affine:
         """The position of an element among these variables, counted in their order."""

@@ -22,7 +22,7 @@ __all__ = ["Function", "Loop", "Module", "Region", "Value", "element", "lanes", 
 Number = int | float | bool
 
 
-# -- types are LLVM's own texts: "float", "<16 x float>", "i64", "ptr" -------------------------------
+# -- types are LLVM's own texts: "float", "<16 x float>", "i64", "ptr" -----------------------------
 
 
 def lanes(type: str) -> int:
@@ -102,7 +102,7 @@ def constant_text(type: str, value: Number) -> str:
     return f"splat ({scalar} {text})" if count else text
 
 
-# -- values ------------------------------------------------------------------------------------------
+# -- values ----------------------------------------------------------------------------------------
 
 
 class Value:
@@ -131,7 +131,7 @@ class Value:
         return constant_text(self.type, other)
 
     def _binary(self, for_float: str, for_int: str, other: Value | Number) -> Value:
-        name = for_float if is_float(self.type) else for_int
+        name = f"{for_float}{self.f.flags}" if is_float(self.type) else for_int
         return self.f.emit(self.type, f"{name} {self.type} {self.text}, {self._other(other)}")
 
     def _reflected(self, other: Number) -> Value:
@@ -288,7 +288,7 @@ class Value:
         )
 
 
-# -- functions -----------------------------------------------------------------------------------------
+# -- functions -------------------------------------------------------------------------------------
 
 
 class Region:
@@ -363,6 +363,7 @@ class Function:
         self._head = ", ".join(f"{type} %{param}" for param, type in params)
         self._attributes = attributes
         self._internal = internal
+        self.flags = ""  # of arithmetic, such as " contract"
         self.body = Region()
         self.entry = Region()  # allocas, and what is computed once
         self.body.parts.append(self.entry)
@@ -371,7 +372,7 @@ class Function:
         self._count = 0
         module.functions.append(self)
 
-    # -- writing -----------------------------------------------------------------------------------
+    # -- writing ---------------------------------------------------------------------------------------
 
     def line(self, text: str) -> None:
         self.region.parts.append("  " + text)
@@ -447,7 +448,7 @@ class Function:
     def _like(self, a: Value, b: Value | Number) -> Value:
         return b if isinstance(b, Value) else self.constant(a.type, b)
 
-    # -- memory ------------------------------------------------------------------------------------
+    # -- memory ----------------------------------------------------------------------------------------
 
     def alloca(self, type: str, count: int = 1, align: int = 64) -> Value:
         """Memory on the stack, for the whole function."""
@@ -494,7 +495,7 @@ class Function:
             f"{mask.type} {mask.text})"
         )
 
-    # -- structure ---------------------------------------------------------------------------------
+    # -- structure -------------------------------------------------------------------------------------
 
     def new_label(self, stem: str) -> str:
         self._count += 1

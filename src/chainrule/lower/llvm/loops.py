@@ -61,6 +61,8 @@ class Settings:
     code: Callable[[object], int]
 
     def emission(self, f: Function, count: int, place: Place) -> Emission:
+        if self.accuracy == "fast":
+            f.flags = " contract"
         return Emission(f, self.machine, count, place, self.status, self.accuracy, self.code)
 
 
@@ -219,6 +221,7 @@ class _Nest:
         self.count = _lanes(group, settings.machine, extent)
         self.f = kernel_function(settings.module, name)
         self.place = place
+        self.sources = group.sources
         self.done: set[Node] = set()
         self.em = settings.emission(self.f, self.count, self._place)
         self.em.merges = merges
@@ -237,7 +240,7 @@ class _Nest:
     def _place(self, node: Node) -> Buffer | None:
         if node in self.group.index:
             return self.place(node) if node in self.done else None
-        return self.place(node)
+        return self.place(node) if node in self.sources else None
 
     # -- running along the last axis -----------------------------------------------------------------
 

@@ -44,10 +44,11 @@ class _Finish:
         self.settings = settings
         self.frame = frame
         self.group = group
+        self.sources = group.sources
         self._emissions: dict[Function, Emission] = {}
 
     def _place(self, node: Node) -> Buffer | None:
-        return None if node in self.group.index else self.frame.place(node)
+        return self.frame.place(node) if node in self.sources else None
 
     def __call__(
         self,

@@ -27,8 +27,8 @@ from chainrule.lower.llvm.pool import emit_barrier
 from chainrule.lower.llvm.prepare import prepare
 from chainrule.lower.llvm.recompute import planned
 from chainrule.lower.llvm.special import SPECIAL
-from chainrule.lower.target import NotDefined
 from chainrule.lower.llvm.table import ARENA, REFERENCE, STATUS, Slots
+from chainrule.lower.target import NotDefined
 
 __all__ = ["Fallback", "Program", "write_program"]
 
@@ -93,9 +93,7 @@ class _Writer:
         self.lookups: list[Dynamic] = []
         self.fallbacks: list[Fallback] = []
         self.kernels: dict[Step, list[Kernel]] = {}
-        self.settings = Settings(
-            self.module, machine, Buffer(STATUS), accuracy, self._code
-        )
+        self.settings = Settings(self.module, machine, Buffer(STATUS), accuracy, self._code)
         self.frame = frame
         self._names = 0
 
@@ -152,11 +150,12 @@ class _Writer:
     # -- the main function -------------------------------------------------------------------------
 
     def write_main(self, base: int, scratch: int) -> None:
-        f = self.module.function(
-            "program",
-            [("table", "ptr"), ("tid", "i64"), ("threads", "i64"), ("team", "ptr")],
-            internal=False,
-        )
+        params = [("table", "ptr"), ("tid", "i64"), ("threads", "i64"), ("team", "ptr")]
+        if self.settings.accuracy == "fast":
+            f = self.module.function("body", params, attributes="noinline")
+            self._write_flushing(params)
+        else:
+            f = self.module.function("program", params, internal=False)
         if self.slots.moving:
             self._own_table(f)
         alone = f.params[2].eq(1)
@@ -169,6 +168,27 @@ class _Writer:
         StepWriter(self, f, True, base, scratch).frame(self.frame)
         f.branch(done)
         f.start_block(done)
+        f.ret()
+
+    def _write_flushing(self, params: Sequence[tuple[str, str]]) -> None:
+        """The program with denormal numbers taken as zero, in the calling thread and for the time."""
+        f = self.module.function("program", params, internal=False)
+        if self.machine.name == "neon":
+            self.module.declare("llvm.aarch64.get.fpcr", "i64", [])
+            self.module.declare("llvm.aarch64.set.fpcr", "void", ["i64"])
+            before = f.call("llvm.aarch64.get.fpcr", "i64")
+            f.call("llvm.aarch64.set.fpcr", "void", before | 1 << 24)
+            f.call("body", "void", *f.params)
+            f.call("llvm.aarch64.set.fpcr", "void", before)
+        else:
+            for name in ("stmxcsr", "ldmxcsr"):
+                self.module.declare(f"llvm.x86.sse.{name}", "void", ["ptr"])
+            kept, new = f.alloca("i32", align=4), f.alloca("i32", align=4)
+            f.call("llvm.x86.sse.stmxcsr", "void", kept)
+            f.store(f.load("i32", kept) | 0x8040, new)  # results and operands are flushed
+            f.call("llvm.x86.sse.ldmxcsr", "void", new)
+            f.call("body", "void", *f.params)
+            f.call("llvm.x86.sse.ldmxcsr", "void", kept)
         f.ret()
 
     def _own_table(self, f: Function) -> None:
@@ -185,9 +205,7 @@ class _Writer:
 class StepWriter:
     """Writes the steps of a frame one after the other, with barriers where they are needed."""
 
-    def __init__(
-        self, writer: _Writer, f: Function, shared: bool, base: int, scratch: int
-    ) -> None:
+    def __init__(self, writer: _Writer, f: Function, shared: bool, base: int, scratch: int) -> None:
         self.writer = writer
         self.f = f
         self.shared = shared
@@ -245,9 +263,7 @@ class StepWriter:
         if kernel.tasks == 0:
             return
         if not self.shared:
-            f.call(
-                kernel.function, "void", self.table, f.i64(0), f.i64(kernel.tasks), self.scratch
-            )
+            f.call(kernel.function, "void", self.table, f.i64(0), f.i64(kernel.tasks), self.scratch)
             return
         if kernel.tasks == 1:
             with f.when(self.tid.eq(0)):

@@ -343,7 +343,7 @@ def _repeats(user: Node, node: Node) -> bool:
 
 
 def _is_item(node: Node) -> bool:
-    return node.primitive.name == "item"
+    return bool(node.primitive.name == "item")
 
 
 def _size(node: Node) -> int:

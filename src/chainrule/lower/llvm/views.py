@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.core.node import Node
-from chainrule.lower.llvm.index import Affine, Dynamic, Index, Quotient, flat, unflat
+from chainrule.lower.llvm.index import Affine, Dynamic, Index, NotAffineError, Quotient, flat, unflat
 from chainrule.ops.conv import Shape
 
 __all__ = ["VIEWS", "Condition", "Piece", "broadcast_index", "pieces"]
@@ -213,6 +213,23 @@ VIEWS: dict[str, View] = {
 """How each moving primitive finds its elements."""
 
 
-def pieces(node: Node, index: Index) -> list[Piece]:
-    """Where the element of a view at ``index`` comes from."""
-    return VIEWS[node.primitive.name](node, index, *node.argument)
+def pieces(
+    node: Node, index: Index, stored: Callable[[Node], bool] = lambda node: False
+) -> list[Piece]:
+    """Where the element of a view at ``index`` comes from.
+
+    Args:
+        stored: whether a source lies in memory: then a reshape of it reads the same position, also
+            where the position is no affine index of the source.
+
+    Raises:
+        SplitError, NotAffineError: see `Affine.divided`.
+    """
+    try:
+        return VIEWS[node.primitive.name](node, index, *node.argument)
+    except NotAffineError:
+        if node.primitive.name != "reshape" or not stored(node.sources[0]):
+            raise
+        (source,) = node.sources
+        position = flat(index, node.shape)  # `flat` of an index that counts along the last axis
+        return [Piece(source, (*(Affine(0) for _ in source.shape[1:]), position))]
