@@ -22,7 +22,7 @@ from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Launch, Made, R
 from chainrule.lower.llvm.machine import host
 from chainrule.lower.llvm.pool import MAX_THREADS, pool
 from chainrule.lower.llvm.program import FAILED, Program, write_program
-from chainrule.rewrite.simplify import simplify
+from chainrule.rewrite.simplify import FAST, NATIVE, simplify
 from chainrule.tensor import Tensor
 from chainrule.tracing import Program as Traced
 from chainrule.tracing import trace_types
@@ -46,7 +46,7 @@ def specialize(
                 "no argument: its value would be fixed at this moment. Pass it, or the model "
                 "that it belongs to, as an argument, or use its .detach()ed value."
             )
-    graph, _ = simplify(traced.graph)
+    graph, _ = simplify(traced.graph, FAST if compiled.accuracy == "fast" else NATIVE)
     donated = _leaves_of(structure, compiled.donate)
     if compiled.check_finite:
         donated = frozenset()

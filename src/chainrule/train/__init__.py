@@ -1,12 +1,13 @@
 """Training: the loop, its record, progress, saved models and pictures."""
 
 from chainrule.train.guard import NonFiniteError
-from chainrule.train.loop import Step, evaluate, fit, make_step
+from chainrule.train.loop import evaluate, fit
 from chainrule.train.metrics import accuracy
 from chainrule.train.plots import plot_curves, plot_mistakes
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
 from chainrule.train.saving import SavedModelError, load, read_metadata, save
+from chainrule.train.step import Step, make_step
 
 __all__ = [
     "Callback",

@@ -1,7 +1,13 @@
-"""Takes the steps of a run, natively where that is possible, and knows where it stands."""
+"""Takes the steps of a run, natively where that is possible, and knows where it stands.
+
+The first step of a run is taken in Python: a mistake of the user's is then reported on the line on
+which it is made, and by its values.
+"""
 
 from __future__ import annotations
 
+import inspect
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -9,14 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.compiling import CompileWarning
-from chainrule.core.source import PACKAGE
+from chainrule.core.errors import ChainRuleError
+from chainrule.core.source import PACKAGE, SourceLine
 from chainrule.data.dataset import Dataset
 from chainrule.nn.module import Module, static_parts
 from chainrule.optim.transform import Optimizer
-from chainrule.tensor import Tensor, tensor
+from chainrule.tensor import tensor
 from chainrule.train.guard import check_step
 from chainrule.train.native import Carry, MetricError, Native, copied
-from chainrule.train.step import Loss, Metric, Tensors, make_step
+from chainrule.train.step import Loss, Metric, make_step
 
 __all__ = ["Block", "Engine"]
 
@@ -28,7 +35,8 @@ class Block(NamedTuple):
         size: examples in each batch.
         values: what was measured, a row for each step: the loss, and the metrics unless ``measure``
             gives them.
-        measure: gives the metrics of the only step; they run in Python and may raise anything.
+        measure: gives the metrics of the only step. They run in Python and may raise anything, and
+            the step was taken whatever they do.
     """
 
     size: int
@@ -41,12 +49,10 @@ class Engine:
 
     Args:
         model: gives the structure; it is not changed.
-        loss, optimizer, metrics, batch_size: as for `fit`.
-        data: the examples in the dtypes of the network.
+        loss, optimizer, batch_size: as for `fit`.
+        data: the examples, in the dtypes of the network.
+        metrics: by name.
         native: whether to compile the step.
-
-    Attributes:
-        steps: taken so far, those of the last `Block` included.
     """
 
     def __init__(
@@ -59,21 +65,22 @@ class Engine:
         metrics: Mapping[str, Metric],
         native: bool,
     ) -> None:
-        self.steps = 0
         self._model = model
         self._data = data
         self._batch_size = batch_size
         self._metrics = metrics
         self._step = make_step(model, loss, optimizer)
         self._native = Native(self._step, metrics, data) if native else None
-        self._static: dict[str, Any] | None = None
+        self._static = static_parts(model)
         self._healthy = True
         self._obstacle: Exception | None = None
-        parameters, buffers = _constants(model.parameters()), _constants(model.buffers())
-        first = Carry(parameters, optimizer.init(parameters), buffers, {})
-        # the carry before the last block, the steps taken there, and the carry after the block
-        self._before, self._base, self._after = first, 0, first
-        self._batches, self._first = np.empty((0, 0), np.int64), 0
+        parameters = {path: value.detach() for path, value in model.parameters().items()}
+        first = Carry(parameters, optimizer.init(parameters), {}, {})
+        # the carry before the last block, after `_base` steps, and the one after it
+        self._before, self._after, self._first = first, first, first
+        self._base = self._steps = 0
+        self._batches, self._number = np.empty((0, 0), np.int64), 0
+        self._seen: dict[tuple[int, str], Any] = {}
 
     def epoch(self, order: np.ndarray) -> Iterator[Block]:
         """Take the steps of an epoch, on the examples in this order."""
@@ -86,63 +93,108 @@ class Engine:
                 number += len(block.values)
                 yield block
 
-    def at(self, steps: int) -> Carry:
-        """What the step of this number, of those of the last block, has left, to be read before the
-        next block."""
-        if steps == self.steps:
+    def look(self, steps: int, part: str) -> Any:
+        """A part of the carry after so many steps, of those of the last block: "parameters",
+        "state", "buffers" or "gradients". It stays as it is when further steps are taken."""
+        key = steps, part
+        if key not in self._seen:
+            value = getattr(self._at(steps), part)
+            self._seen = {at: seen for at, seen in self._seen.items() if at[0] == steps}
+            self._seen[key] = value if self._native is None else copied(value)
+        return self._seen[key]
+
+    def _at(self, steps: int) -> Carry:
+        if steps == self._steps:
             return self._after
         if self._native is None or steps == self._base:
             return self._before
-        self._native.most = 1  # who looks between the steps will do so again
-        return self._native.replay(self._before, self._batches, self._first, steps - self._base)
+        self._native.most = 1  # who looks between the steps of a block will do so again
+        return self._native.replay(self._before, self._batches, self._number, steps - self._base)
+
+    def _look_at_model(self) -> None:
+        """Take over what others, such as callbacks or the validation, have changed in the model."""
+        static = static_parts(self._model)
+        if static != self._static and self._native is not None:
+            self._native = self._native.anew()
+        self._static = static
+        buffers = self._model.buffers()
+        if buffers:
+            own = copied(buffers) if self._native else buffers
+            self._after = self._after._replace(buffers=own)
 
     # -- one block ---------------------------------------------------------------------------------
 
     def _take(self, batches: np.ndarray, number: int) -> Block:
         spare = self._before
-        self._before, self._base = self._after, self.steps
-        self._batches, self._first = batches, number
-        size = batches.shape[1]
-        if self._native is not None and self._healthy:
-            if spare is self._before:
-                self._before, spare = _started(self._before), _started(self._before)
+        self._before, self._base = self._after, self._steps
+        self._batches, self._number = batches, number
+        if self._native is not None and self._healthy and self._steps:
             try:
+                if spare is self._first:
+                    spare = copied(self._before)
                 taken = self._native.take(spare, self._before, batches, number)
             except MetricError as error:
                 self._warn("a metric", error.__cause__)
-                self._native = Native(self._step, None, self._data)
-                self._after = self._before
+                self._native = self._native.anew(metrics=None)
                 return self._take(batches, number)
-            except Exception as error:  # the step in Python finds out whether it is our user's
+            except Exception as error:  # whether it is the user's, the step in Python will tell
                 self._native, self._obstacle = None, error
             else:
                 self._healthy = taken.healthy
                 if len(taken.values):
-                    self._after, self.steps = taken.carry, self._base + len(taken.values)
-                    measure = None if taken.outputs is None else self._measure(taken.outputs)
-                    return Block(size, taken.values, measure)
+                    outputs = taken.outputs
+                    measure = None if outputs is None else self._measure(batches[number], outputs)
+                    self._after, self._steps = taken.carry, self._base + len(taken.values)
+                    return Block(batches.shape[1], taken.values, measure)
         return self._take_in_python(batches[number])
 
     def _take_in_python(self, rows: np.ndarray) -> Block:
         inputs, targets = tensor(self._data.inputs[rows]), tensor(self._data.targets[rows])
-        carry = self._before
+        before = self._before
         with np.errstate(all="ignore"):  # check_step says it better
-            done = self._step(carry.parameters, carry.state, inputs, targets, carry.buffers)
-        tensors = carry.parameters | carry.buffers
+            done = self._step(before.parameters, before.state, inputs, targets, before.buffers)
         check_step(
             self._model,
-            tensors,
+            before.parameters | before.buffers,
             inputs,
             done.loss,
             done.gradients,
             done.parameters,
-            self.steps + 1,
+            self._steps + 1,
         )
+        if self._obstacle is not None:
+            self._warn("the step", self._obstacle)
+            self._obstacle = None
         after = Carry(done.parameters, done.state, done.buffers, done.gradients)
         self._after = after if self._native is None else copied(after)
-        self.steps += 1
-        self._healthy = True
-        if self._obstacle is not None:
-            self._warn("the training step", self._obstacle)
-            self._obstacle = None
-        return Block(len(rows), np.array([[done.loss.item()]]), self._measure(done.outputs))
+        self._steps, self._healthy = self._base + 1, True
+        measure = self._measure(rows, done.outputs) if self._metrics else None
+        return Block(len(rows), np.array([[done.loss.item()]]), measure)
+
+    def _measure(self, rows: np.ndarray, outputs: Any) -> Callable[[], list[float]]:
+        targets = tensor(self._data.targets[rows])
+        return lambda: [float(metric(outputs, targets)) for metric in self._metrics.values()]
+
+    def _warn(self, what: str, error: BaseException | None) -> None:
+        level, frame = 1, inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+            frame = frame.f_back
+            level += 1
+        warnings.warn(
+            f"fit: {what} cannot be compiled and runs in Python, which is slower: "
+            f"{_described(error)}",
+            CompileWarning,
+            stacklevel=level - 1,
+        )
+
+
+def _described(error: BaseException | None) -> str:
+    """The error with the line of the user's that raised it."""
+    if isinstance(error, ChainRuleError) or error is None:
+        return str(error)  # it names the line
+    lines = [
+        SourceLine(frame.filename, frame.lineno or 0, frame.name)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(PACKAGE)
+    ]
+    return f"{type(error).__name__}: {error}" + (f"\n  at {lines[-1]}" if lines else "")

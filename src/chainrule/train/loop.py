@@ -6,119 +6,22 @@ import functools
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from chainrule import random
-from chainrule.calculus import value_and_grad
-from chainrule.core.errors import DomainError, GradientError, TreeError
+from chainrule.core.errors import DomainError, GradientError
 from chainrule.data.dataset import Dataset, as_dataset, batches
-from chainrule.nn.module import Module, static_parts
-from chainrule.optim.transform import Optimizer, apply_updates
+from chainrule.nn.module import Module
+from chainrule.optim.transform import Optimizer
 from chainrule.tensor import Tensor, no_grad
-from chainrule.train.guard import check_step
+from chainrule.train.engine import Block, Engine
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
+from chainrule.train.step import Loss, Metric
 
-__all__ = ["Step", "evaluate", "fit", "make_step"]
-
-Loss = Callable[[Any, Any], Tensor]
-Metric = Callable[[Any, Any], Any]
-Tensors = dict[str, Tensor]
-Parameters = Tensors
-
-
-class Step(NamedTuple):
-    """What one training step gives: the next parameters and state, and what was seen on the way.
-
-    ``buffers`` are those of `Module.buffers` as the call of the network left them.
-    """
-
-    parameters: Parameters
-    state: Any
-    loss: Tensor
-    outputs: Any
-    gradients: Parameters
-    buffers: Tensors
-
-
-def make_step(model: Module, loss: Loss, optimizer: Optimizer) -> Callable[..., Step]:
-    """The pure training step ``(parameters, state, inputs, targets, buffers=None) -> Step``.
-
-    The model gives the structure, and the buffers where none are given; it is not changed. A
-    network that sets buffers when it is called, such as running means, leaves them in
-    ``Step.buffers``, to be given to the next step.
-
-    Raises (the step):
-        GradientError: if the loss depends on no parameter, or the network sets a parameter.
-        TreeError: if the network sets an attribute that is no tensor, which would be lost.
-
-    >>> import chainrule as cr
-    >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
-    >>> optimizer = cr.optim.sgd(0.1)
-    >>> step = cr.train.make_step(model, cr.nn.mse, optimizer)
-    >>> parameters = {"weight": cr.tensor([[1.0]]), "bias": cr.tensor([0.0])}
-    >>> after = step(
-    ...     parameters, optimizer.init(parameters), cr.tensor([[1.0]]), cr.tensor([[3.0]])
-    ... )
-    >>> after.loss, after.parameters["weight"]
-    (tensor(4.), tensor([[1.4]]))
-    """
-
-    def objective(parameters: Parameters, buffers: Tensors, inputs: Tensor, targets: Tensor) -> Any:
-        network = model.replace(parameters | buffers)
-        outputs = network(inputs)
-        value = loss(outputs, targets)
-        if not isinstance(value, Tensor) or not (value.requires_grad or value.is_traced):
-            raise GradientError(
-                "the loss does not depend on any parameter of the model. Compute it from the "
-                "outputs by differentiable functions of tensors, without .detach(), .numpy() or "
-                "argmax on the way."
-            )
-        return value, (outputs, _after_call(model, network, parameters, buffers))
-
-    differentiate = value_and_grad(objective, has_aux=True)
-
-    def step(
-        parameters: Parameters,
-        state: Any,
-        inputs: Tensor,
-        targets: Tensor,
-        buffers: Tensors | None = None,
-    ) -> Step:
-        buffers = model.buffers() if buffers is None else buffers
-        (value, (outputs, buffers)), gradients = differentiate(parameters, buffers, inputs, targets)
-        updates, state = optimizer.update(gradients, state, parameters)
-        return Step(apply_updates(parameters, updates), state, value, outputs, gradients, buffers)
-
-    return step
-
-
-def _after_call(model: Module, used: Module, parameters: Parameters, buffers: Tensors) -> Tensors:
-    """The buffers of ``used``, a copy of ``model`` that was called, if nothing else has changed."""
-    before, after = static_parts(model), static_parts(used)
-    if before != after:
-        changed = [name for name in before | after if [before.get(name)] != [after.get(name)]]
-        raise TreeError(
-            f"{', '.join(changed) or 'an attribute'} changed when the network was called. In "
-            "training the call is made on a copy, of which only tensors are kept: make it a tensor "
-            "from the start, such as self.count = cr.tensor(0) in __init__."
-        )
-    own = used.state_dict()
-    for path, given in parameters.items():
-        if own[path] is not given:
-            raise GradientError(
-                f"the network set its parameter {path} when it was called; parameters are changed "
-                "by the optimizer alone. Use the new value without assigning it."
-            )
-    for path, buffer in buffers.items():
-        if own[path].node.type is not buffer.node.type:
-            raise TreeError(
-                f"the buffer {path} was {buffer.node.type!r} and became {own[path].node.type!r} "
-                "when the network was called; a buffer keeps its shape and dtype"
-            )
-    return {path: own[path] for path in buffers}
+__all__ = ["evaluate", "fit"]
 
 
 def fit(
@@ -134,6 +37,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     key: Tensor | None = None,
     progress: bool = True,
+    compile: bool = True,
 ) -> Run:
     """Train a network in place, and leave it in the mode for use (`Module.eval`).
 
@@ -154,6 +58,10 @@ def fit(
         callbacks: objects that take part; see `Callback`.
         key: of the shuffling, by default ``cr.random.key(0)``.
         progress: whether to show progress.
+        compile: whether steps run natively, many in one call where they are short: then the step
+            is traced, so that the network, the loss and the metrics must not branch on values.
+            What cannot be traced runs in Python, after a `CompileWarning` that names the line.
+            False is for debugging; the numbers are the same up to rounding.
 
     Raises:
         NonFiniteError: if the loss or a gradient becomes NaN or infinite.
@@ -177,7 +85,7 @@ def fit(
         raise DomainError(
             f"fit: epochs and batch_size are at least 1, not {epochs} and {batch_size}"
         )
-    parameters = _constants(model.parameters())
+    parameters = model.parameters()
     if not parameters:
         raise GradientError(f"fit: {type(model).__name__} has no parameter to train")
     dtype = next(iter(parameters.values())).dtype
@@ -185,11 +93,13 @@ def fit(
     held_out = None if validation is None else as_dataset(validation, "validation data")
     key = random.key(0) if key is None else key
     named = _named(metrics)
+    names = ["loss", *named]
     listeners = [*([ProgressBar()] if progress else []), *callbacks]
-    step = make_step(model, loss, optimizer)
+    stepped = [listener.stepped for listener in listeners if _listens(listener)]
+    engine = Engine(model, loss, optimizer, examples, batch_size, named, native=compile)
 
-    run = Run(model, epochs, -(-len(examples) // batch_size), state=optimizer.init(parameters))
-    buffers = _constants(model.buffers())
+    run = Run(model, epochs, -(-len(examples) // batch_size))
+    run.part = lambda name: engine.look(run.steps, name)
     start = time.perf_counter()
     try:
         for listener in listeners:
@@ -198,39 +108,26 @@ def fit(
             if run.ended != "running":
                 break
             model.train()
-            buffers = _constants(model.buffers())  # the validation may have set some, too
             began = time.perf_counter()
-            sums: defaultdict[str, float] = defaultdict(float)
+            sums = np.zeros(len(names))
             seen = 0
-            for inputs, targets in batches(examples, batch_size, key=random.fold_in(key, number)):
-                with np.errstate(all="ignore"):  # check_step says it better
-                    done = step(parameters, run.state, inputs, targets, buffers)
-                check_step(
-                    model,
-                    parameters | buffers,
-                    inputs,
-                    done.loss,
-                    done.gradients,
-                    done.parameters,
-                    run.steps + 1,
-                )
-                parameters, buffers = done.parameters, done.buffers
-                run.state, run.gradients = done.state, done.gradients
-                run.steps += 1
-                measured = _measure(done.loss, done.outputs, targets, named)
-                for name, value in measured.items():
-                    sums[name] += value * len(targets)
-                seen += len(targets)
-                for listener in listeners:
-                    listener.stepped(run, measured)
+            order = random.permutation(random.fold_in(key, number), len(examples)).numpy()
+            for block in engine.epoch(order):
+                values = block.values
+                if block.measure is None and not stepped:
+                    run.steps += len(values)
+                else:
+                    values = _told(run, names, block, stepped)
+                sums += block.size * values.sum(axis=0)
+                seen += block.size * len(values)
                 if run.ended != "running":
                     break
             seconds = time.perf_counter() - began
-            _assign(model, parameters | buffers)
+            _assign(model, run)
             epoch = Epoch(
                 number,
                 seconds,
-                {name: total / seen for name, total in sums.items()},
+                dict(zip(names, (sums / seen).tolist(), strict=True)),
                 {} if held_out is None else evaluate(model, loss, held_out, metrics=metrics),
             )
             run.history.append(epoch)
@@ -244,12 +141,36 @@ def fit(
         run.ended, run.reason = "failed", str(error)
         raise
     finally:
-        _assign(model, parameters | buffers)
+        _assign(model, run)
+        run.part = {name: run.part(name) for name in ("state", "gradients")}.__getitem__
         model.eval()
         run.seconds = time.perf_counter() - start
         for listener in listeners:
             listener.ended(run)
     return run
+
+
+def _listens(listener: Callback) -> bool:
+    """Whether it does anything after a step."""
+    return getattr(type(listener), "stepped", None) is not Callback.stepped
+
+
+def _told(
+    run: Run, names: Sequence[str], block: Block, stepped: Sequence[Callable[..., None]]
+) -> np.ndarray:
+    """Count the steps one by one and tell the listeners; returns what was measured in those up to
+    the one at which a listener stopped the run."""
+    rows = []
+    for row in block.values.tolist():
+        run.steps += 1
+        if block.measure is not None:
+            row += block.measure()
+        rows.append(row)
+        for tell in stepped:
+            tell(run, dict(zip(names, row, strict=True)))
+        if run.ended != "running":
+            break
+    return np.array(rows)
 
 
 def evaluate(
@@ -308,13 +229,10 @@ def _named(metrics: Sequence[Metric]) -> dict[str, Metric]:
     return named
 
 
-def _constants(tensors: Tensors) -> Tensors:
-    return {path: value.detach() for path, value in tensors.items()}
-
-
-def _assign(model: Module, tensors: Tensors) -> None:
+def _assign(model: Module, run: Run) -> None:
+    """Give the model what the run has come to."""
     own = model.state_dict()
-    for path, value in tensors.items():
+    for path, value in (run.part("parameters") | run.part("buffers")).items():
         if own[path].node is not value.node:
             own[path].assign_(value)
 

@@ -93,11 +93,16 @@ class Native:
     ) -> None:
         self._step = step
         self._metrics = metrics
+        self._data = data
         self._arrays = tuple(_tensor(values) for values in (data.inputs, data.targets))
         self._one: Compiled = compile_(self._take_one, donate=0)
         self._many: Compiled = compile_(self._take_many, donate=0)
         self.most = MOST
         self._pace = 0.0
+
+    def anew(self, **changed: Any) -> Native:
+        """The same, with nothing compiled yet, and perhaps with other ``metrics``."""
+        return Native(self._step, **({"metrics": self._metrics, "data": self._data} | changed))
 
     # -- what is compiled --------------------------------------------------------------------------
 
@@ -110,7 +115,10 @@ class Native:
         try:
             measured += [metric(done.outputs, y) for metric in (self._metrics or {}).values()]
             row = functions.stack(
-                [functions.reshape(functions.astype(v, "float64"), ()) for v in map(_known, measured)]
+                [
+                    functions.reshape(functions.astype(v, "float64"), ())
+                    for v in map(_known, measured)
+                ]
             )
         except Exception as error:  # a metric is any function
             raise MetricError from error
@@ -137,7 +145,8 @@ class Native:
 
         def goes_on(now: Any) -> Tensor:
             number, finite, _, _ = now
-            return (number < last) & finite
+            goes: Tensor = (number < last) & finite
+            return goes
 
         def body(now: Any) -> Any:
             number, _, carry, table = now
@@ -169,7 +178,9 @@ class Native:
             after, row, finite, outputs = self._one(spare, carry, *self._arrays, rows)
             if not finite.item():
                 return Taken(carry, np.empty((0, 1)), healthy=False)
-            return Taken(after, row.numpy()[None], outputs=outputs if self._metrics is None else None)
+            return Taken(
+                after, row.numpy()[None], outputs=outputs if self._metrics is None else None
+            )
         count = min(self._count(), len(batches) - first)
         args = self._window(spare, carry, batches, first, count)
         if not self._pace:
@@ -207,8 +218,13 @@ def _known(value: Any) -> Any:
 
 def _finite(*trees: Any) -> Tensor:
     """Whether all values are finite: 0·x is 0 for a finite x, else NaN."""
-    leaves = [leaf for tree in trees for leaf in flatten(tree)[0] if leaf.dtype.kind == "f"]
-    return sum(functions.astype((0 * leaf).sum(), "float32") for leaf in leaves) == 0
+    total = functions.zeros((), dtype="float32")
+    for tree in trees:
+        for leaf in flatten(tree)[0]:
+            if leaf.dtype.kind == "f":
+                total = total + functions.astype((0 * leaf).sum(), "float32")
+    finite: Tensor = total == 0
+    return finite
 
 
 def _tensor(values: np.ndarray) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Literal
 
 from chainrule.nn.module import Module
@@ -29,6 +30,10 @@ class Epoch:
     validation: dict[str, float]
 
 
+def _nothing(part: str) -> dict[str, Tensor]:
+    return {}
+
+
 @dataclasses.dataclass
 class Run:
     """The record of one call of `train.fit`.
@@ -40,11 +45,10 @@ class Run:
         history: the epochs completed.
         steps: optimizer steps done.
         seconds: time from start to end.
-        gradients: the gradient of the last step, by parameter path.
-        state: the state of the optimizer after the last step.
         ended: "running", "finished" (all epochs done), "stopped" (by a callback), "interrupted"
             (from the keyboard) or "failed" (by an error, which goes on to the caller).
         reason: why a callback stopped the run, or the message of the error, else empty.
+        part: gives the values after the last step by name, for `gradients` and `state`.
     """
 
     model: Module
@@ -53,10 +57,20 @@ class Run:
     history: list[Epoch] = dataclasses.field(default_factory=list)
     steps: int = 0
     seconds: float = 0.0
-    gradients: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False)
-    state: Any = dataclasses.field(default=None, repr=False)
     ended: Literal["running", "finished", "stopped", "interrupted", "failed"] = "running"
     reason: str = ""
+    part: Callable[[str], Any] = dataclasses.field(default=_nothing, repr=False, compare=False)
+
+    @property
+    def gradients(self) -> dict[str, Tensor]:
+        """The gradient of the last step, by parameter path; empty before the first one."""
+        found: dict[str, Tensor] = self.part("gradients")
+        return found
+
+    @property
+    def state(self) -> Any:
+        """The state of the optimizer after the last step."""
+        return self.part("state")
 
     def stop(self, reason: str) -> None:
         """End the run after the current step, or before the first one; for callbacks."""

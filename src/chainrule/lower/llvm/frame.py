@@ -97,26 +97,22 @@ class Frame:
         self.results_at = [buffer.slot for buffer in outputs]
         for node, buffer in zip(self.graph.outputs, outputs, strict=True):
             self.fixed[node] = buffer
+        operands = {
+            self.operand(group.members[0], source).base
+            for group in self.schedule.groups
+            if group.kind not in ("loop", "nothing")
+            for source in group.members[0].sources
+        }
         for node in self.graph.nodes:
-            if not node.sources and node not in self.fixed:
-                if node.primitive is not LITERAL or self._is_operand(node):
-                    self.fixed[node] = slots.constant(node)
+            leaf = not node.sources and node not in self.fixed
+            if leaf and (node.primitive is not LITERAL or node in operands):
+                self.fixed[node] = slots.constant(node)
         self.blocks: dict[Node, Block] = {}
         self.base = 0
         self.steps = [Step(group) for group in self._ordered()]
         for number, step in enumerate(self.steps):
             self._plan_step(number, step)
         self.size = self._plan_memory()
-
-    def _is_operand(self, literal: Node) -> bool:
-        return any(
-            literal in group.members[0].sources
-            or any(
-                self.operand(group.members[0], s).base is literal for s in group.members[0].sources
-            )
-            for group in self.schedule.groups
-            if group.kind not in ("loop", "nothing")
-        )
 
     def operand(self, user: Node, source: Node) -> Operand:
         return self.schedule.operand(user, source)
@@ -307,17 +303,16 @@ def _reaches(after: dict[Group, set[Group]], start: Group, goal: Group) -> bool:
 
 def _sorted(groups: Sequence[Group], after: dict[Group, set[Group]]) -> list[Group]:
     """The groups so that each runs after those it has to; otherwise as they are."""
+    number = {group: place for place, group in enumerate(groups)}
     done: set[Group] = set()
     order: list[Group] = []
     for group in groups:
         stack = [group]
         while stack:
             top = stack[-1]
-            missing = (
-                [g for g in groups if g in after[top] and g not in done] if top not in done else []
-            )
+            missing = [] if top in done else [g for g in after[top] if g not in done]
             if missing:
-                stack.extend(reversed(missing))
+                stack.extend(sorted(missing, key=number.__getitem__, reverse=True))
                 continue
             stack.pop()
             if top not in done:

@@ -21,6 +21,9 @@ __all__ = ["Function", "Loop", "Module", "Region", "Value", "element", "lanes", 
 
 Number = int | float | bool
 
+INLINED = 40
+"""A function called from more places than this is not put into each of them."""
+
 
 # -- types are LLVM's own texts: "float", "<16 x float>", "i64", "ptr" -----------------------------
 
@@ -409,8 +412,10 @@ class Function:
     def i64(self, value: int) -> Value:
         return self.constant("i64", value)
 
-    def call(self, name: str, result: str, *args: Value, tail: str = "") -> Value:
+    def call(self, name: str, result: str, *args: Value) -> Value:
         """Call a function of this module, or one declared by `Module.declare`."""
+        calls = self.module.calls
+        calls[name] = calls.get(name, 0) + 1
         given = ", ".join(f"{a.type} {a.text}" for a in args)
         if result == "void":
             self.line(f"call void @{name}({given})")
@@ -626,7 +631,10 @@ class Function:
 
     def __str__(self) -> str:
         linkage = "internal " if self._internal else ""
-        head = f"define {linkage}{self.result} @{self.name}({self._head}) {self._attributes} {{"
+        attributes = self._attributes
+        if self.module.calls.get(self.name, 0) > INLINED:
+            attributes = attributes.replace("alwaysinline", "noinline")
+        head = f"define {linkage}{self.result} @{self.name}({self._head}) {attributes} {{"
         return "\n".join([head, "entry:", *self.body.lines(), "}"])
 
 
@@ -649,6 +657,7 @@ class Module:
         self._declared: dict[str, str] = {}
         self._library: dict[str, str] = {}
         self._globals: list[str] = []
+        self.calls: dict[str, int] = {}
 
     def function(
         self,

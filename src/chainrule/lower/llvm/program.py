@@ -171,7 +171,7 @@ class _Writer:
         f.ret()
 
     def _write_flushing(self, params: Sequence[tuple[str, str]]) -> None:
-        """The program with denormal numbers taken as zero, in the calling thread and for the time."""
+        """The program with denormal numbers taken as zero, for as long as it runs."""
         f = self.module.function("program", params, internal=False)
         if self.machine.name == "neon":
             self.module.declare("llvm.aarch64.get.fpcr", "i64", [])
