@@ -14,6 +14,7 @@ import numpy as np
 from bench.common import Row
 from chainrule.lower.llvm import elementwise, vecmath
 from chainrule.lower.llvm.machine import Machine, host
+from chainrule.ops.record import Elementwise
 from chainrule.ops.table import PRIMITIVES
 from tests.lower.native import native
 
@@ -84,7 +85,7 @@ def numbers(name: str, count: int, rng: np.random.Generator) -> Array:
     span = RANGES.get(name, np.inf)
     top = min(np.log(span), 700.0)
     sides = (1.0,) if name in POSITIVE or name.startswith("log") or name == "acosh" else (1.0, -1.0)
-    parts = [s * np.exp(rng.uniform(-40, min(top, 8.0), count)) for s in sides]
+    parts: list[Array] = [s * np.exp(rng.uniform(-40, min(top, 8.0), count)) for s in sides]
     parts += [s * np.exp(rng.uniform(-700, top, count)) for s in sides]
     parts += [s * rng.uniform(0, min(span, 12.0), count) for s in sides]
     parts += [1 - np.exp(rng.uniform(-36, 0, count)), 1 + np.exp(rng.uniform(-36, 0, count))]
@@ -103,7 +104,9 @@ def exactly(name: str, values: Sequence[float], argument: tuple[int, ...]) -> An
     """The exact value, as a number of mpmath; None where it has no finite real one."""
     from mpmath import mp
 
-    exact = PRIMITIVES[name].exact
+    record = PRIMITIVES[name]
+    assert isinstance(record, Elementwise)
+    exact = record.exact
     compute: Callable[..., Any] = (
         getattr(mp, exact) if isinstance(exact, str) else lambda *v: exact(mp, *v)
     )

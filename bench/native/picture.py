@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 from bench.native.report import Record, best_peer, floor, ratio, speed_ups
 
@@ -26,7 +27,8 @@ def draw(record: Record, path: Path) -> None:
         for entry in record["workloads"]
         for name, found in speed_ups(entry).items()
     ]
-    figure, axes = pyplot.subplots(figsize=(11, 1.8 + 0.36 * len(lines)), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(12, 1.8 + 0.4 * len(lines)), layout="constrained")
+    beside = axes.get_yaxis_transform()  # columns of text right of the bars
     for place, (entry, _, found) in enumerate(lines):
         least = floor(entry)
         color = FREE if least is None else REACHED if found >= least else MISSED
@@ -37,23 +39,17 @@ def draw(record: Record, path: Path) -> None:
         allowed = peer[1] / limit if limit and peer else None
         if allowed:
             axes.plot(allowed, place, marker="D", color="#adb5bd", markersize=5, zorder=3)
-        text = f" {ratio(found)} " + (f"({peer[0]})" if peer else "")
-        axes.annotate(
-            text,
-            (max(found, 1), place),
-            va="center",
-            fontsize=8,
-            bbox={"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none"},
-        )
+        text = ratio(found) + (f"  {peer[0]}" if peer else "")
+        axes.text(1.01, place, text, va="center", fontsize=8, transform=beside)
     labels = [_label(entry["title"], name) for entry, name, _ in lines]
     axes.set_yticks(range(len(lines)), labels, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xscale("log")
     axes.axvline(1, color="black", linewidth=0.8)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}x")
     axes.grid(axis="x", color="#e9ecef", zorder=0)
     axes.set_axisbelow(True)
-    axes.set_xlabel("times as fast as the best peer (named in brackets), by least times")
+    axes.set_xlabel("times as fast as the best peer (named on the right), by least times")
     axes.set_title(f"chainrule on {record['machine']['processor']}, {record['date']}", fontsize=10)
     axes.legend(
         handles=[
@@ -65,7 +61,7 @@ def draw(record: Record, path: Path) -> None:
         ],
         fontsize=8,
         loc="upper center",
-        bbox_to_anchor=(0.3, -0.07),
+        bbox_to_anchor=(0.35, -0.07),
         ncols=5,
         frameon=False,
     )
@@ -76,4 +72,4 @@ def draw(record: Record, path: Path) -> None:
 def _label(title: str, name: str) -> str:
     kind = name.partition(",")[2].strip()
     text = f"{title} ({kind})" if kind else title
-    return text if len(text) <= 62 else text[:61] + "…"
+    return fill(text, 56)

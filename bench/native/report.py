@@ -172,7 +172,7 @@ def markdown(record: Record, picture: str) -> str:
             (row for entry in entries for row in _summary(entry)),
         ),
         "## Machine",
-        _table(("what", "is"), record["machine"].items()),
+        _table(("what", "is"), [("date", record["date"]), *record["machine"].items()]),
         _table(("limit", "measured"), record["limits"].items()),
         "## All contestants",
     ]

@@ -246,6 +246,7 @@ def test_document() -> None:
     assert "![Speed-up of chainrule over its best peer](benchmarks.png)" in text
     assert "| an example | 1 ms | 3 ms (B) | 3x | 2.5x | 2x |" in text
     assert "| a start (warm cache) | 250 ms | 2 s (A) | 8x | 8x | 500 ms |" in text
+    assert "| date | 2026-01-31 |" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert all("disagrees: loss / by a lot" in t for t in tables if "disagrees" in t)
 

@@ -64,6 +64,19 @@ class _Noise:
             found = (value.astype(np.float64) + ulps * how * unit).astype(value.dtype)
         return np.where(np.isfinite(value) & (value != 0), found, value)
 
+    def any_of(self, values: Sequence[float], where: Array, otherwise: Any) -> Any:
+        """One of the values, or what it is, where the order of operations decides."""
+        if not where.any():
+            return otherwise
+        some = self.rng.choice(np.array([*values, 0.5]), where.shape)
+        return np.where(where & (some != 0.5), some.astype(otherwise.dtype), otherwise)
+
+    def signed(self, value: Any) -> Any:
+        """Zeros with any sign."""
+        value = np.asarray(value)
+        zero = np.copysign(value, self.rng.choice([-1.0, 1.0], value.shape))
+        return np.where(value == 0, zero, value)
+
     def __call__(self, node: Node, sources: list[Any]) -> Any:
         name = node.primitive.name
         if name == "cast":
@@ -75,16 +88,21 @@ class _Noise:
         if not rounded:
             return value
         if name in _SUMS:
-            sizes = [np.abs(x) if np.asarray(x).dtype.kind == "f" else x for x in sources]
-            bound = node.primitive.evaluate(*sizes, *node.argument)
+            sizes = [_finite_size(x) for x in sources]
+            bound = np.asarray(node.primitive.evaluate(*sizes, *node.argument))
             terms = max(np.asarray(x).size for x in sources) / max(1, np.asarray(value).size)
-            return self.moved(value, 1.0 + np.sqrt(terms) / 4, bound)
+            value = self.moved(value, 1.0 + np.sqrt(terms) / 4, bound)
+            overflows = ~(bound < float(np.finfo(value.dtype).max) / 8)
+            return self.any_of((-np.inf, np.inf, np.nan), overflows, self.signed(value))
+        if name == "prod":
+            value = self.any_of((-np.inf, np.inf, np.nan, 0.0), _wild_product(node, *sources), value)
         if name in _MATRIX:
             size = np.abs(value)
             if name not in ("prod", "cumprod") and size.size:
                 size = size + np.max(size, where=np.isfinite(size), initial=0.0)
             return self.moved(value, 8.0, size)
         if isinstance(node.primitive, Elementwise):
+            value = self.signed(value) if name in ("add", "sub") else value
             return self.moved(value, 2.0 if name in _CLOSE else 5.0)
         return self.moved(value, 5.0)
 
@@ -100,6 +118,20 @@ class _Noise:
         if dtype.kind == "f" and x.dtype.itemsize > dtype.itemsize:
             return self.moved(value, 1.0)
         return value
+
+
+def _finite_size(x: Any) -> Any:
+    x = np.asarray(x)
+    return np.where(np.isfinite(x), np.abs(x), 0) if x.dtype.kind == "f" else x
+
+
+def _wild_product(node: Node, x: Any) -> Array:
+    """Where a product over- or underflows in some order of its factors."""
+    size = _finite_size(x).astype(np.float64)
+    exponents = np.abs(np.log2(size, where=size > 0, out=np.zeros(size.shape)))
+    axes, keepdims = node.argument
+    total = np.sum(exponents, axis=axes, keepdims=keepdims)
+    return np.asarray(total > 0.9 * np.finfo(np.asarray(x).dtype).maxexp)
 
 
 def noisy(graph: Graph, values: Sequence[Any], noise: _Noise) -> list[Any]:

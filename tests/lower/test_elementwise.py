@@ -39,11 +39,12 @@ def values(dtype: Any, count: int, rng: np.random.Generator) -> Array:
         edges += [-1, -2, -7] if dtype.kind == "i" else []
         whole = rng.integers(info.min, info.max, count, dtype=dtype, endpoint=True)
         return np.where(rng.random(count) < 0.5, rng.choice(np.array(edges, dtype), count), whole)
-    info = np.finfo(dtype)
-    edges = [0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, np.inf, -np.inf, np.nan]
-    edges += [info.max, -info.max, info.tiny, info.smallest_subnormal, 1 / info.eps + 1]
+    limits = np.finfo(dtype)
+    special = [0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, np.inf, -np.inf, np.nan]
+    most, least = float(limits.max), float(limits.smallest_subnormal)
+    special += [most, -most, float(limits.tiny), least, 1 / float(limits.eps) + 1]
     some = (rng.normal(size=count) * rng.choice([1, 100], count)).astype(dtype)
-    return np.where(rng.random(count) < 0.4, rng.choice(np.array(edges, dtype), count), some)
+    return np.where(rng.random(count) < 0.4, rng.choice(np.array(special, dtype), count), some)
 
 
 def sources(name: str, dtype: str, rng: np.random.Generator) -> list[Array]:

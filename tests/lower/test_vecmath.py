@@ -23,7 +23,7 @@ from chainrule.lower.llvm.jit import compile_object
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
 from chainrule.lower.llvm.vecmath import Accuracy
 from chainrule.ops.table import PRIMITIVES
-from tests.lower.native import native
+from tests.lower.native import Array, native
 
 FLOATS = ("float32", "float64")
 CASES = [(name, argument) for name in UNARY for argument in ARGUMENTS.get(name, [()])]
@@ -65,7 +65,7 @@ def test_float64_errors(name: str, argument: tuple[int, ...], machine: Machine) 
 def test_float32_errors_of_two_arguments(name: str) -> None:
     rng = np.random.default_rng(2)
     x, y = (np.exp(rng.uniform(-3, 3, 50000)).astype(np.float32) for _ in range(2))
-    sign = rng.choice(np.float32([-1, 1]), x.size) if name == "atan2" else np.float32(1)
+    sign = rng.choice(np.array([-1, 1], np.float32), x.size) if name == "atan2" else np.float32(1)
     exact = reference(name, (sign * x).astype(np.float64), y.astype(np.float64))
     error = errors(native(name, "float32", (), None, 2)(sign * x, y), exact, 24, -149)
     assert 0 < error.max() <= elementwise.ulps(name, "float32")
@@ -113,10 +113,20 @@ def test_remainders_are_exact(name: str, dtype: str, machine: Machine) -> None:
     """Quotients from tiny to huge; the long division of one lane leaves its neighbours alone."""
     rng = np.random.default_rng(3)
     top = float(np.log(np.finfo(dtype).max))
-    special = [0, 1, 2.5, -3, np.inf, -0.0, -np.inf, np.nan, np.finfo(dtype).smallest_subnormal]
+    special: list[Any] = [
+        0,
+        1,
+        2.5,
+        -3,
+        np.inf,
+        -0.0,
+        -np.inf,
+        np.nan,
+        np.finfo(dtype).smallest_subnormal,
+    ]
     sizes = np.exp(rng.uniform(-top, top, (2, 2000))) * rng.choice([-1, 1], (2, 2000))
     middle = rng.normal(size=(2, 3000)), rng.integers(-9, 9, (2, 1000))
-    pairs = np.stack(np.meshgrid(special, special)).reshape(2, -1)
+    pairs: Array = np.stack(np.meshgrid(special, special)).reshape(2, -1)
     a, b = np.concatenate([sizes, *middle, pairs], axis=1).astype(dtype)
     expected = reference(name, a, b)
     y = native(name, dtype, (), None, 2, machine=machine)(a, b)

@@ -77,7 +77,7 @@ class Engine:
         parameters = {path: value.detach() for path, value in model.parameters().items()}
         first = Carry(parameters, optimizer.init(parameters), {}, {})
         # the carry before the last block, after `_base` steps, and the one after it
-        self._before, self._after, self._first = first, first, first
+        self._before, self._after = first, first
         self._base = self._steps = 0
         self._batches, self._number = np.empty((0, 0), np.int64), 0
         self._seen: dict[tuple[int, str], Any] = {}
@@ -130,7 +130,7 @@ class Engine:
         self._batches, self._number = batches, number
         if self._native is not None and self._healthy and self._steps:
             try:
-                if spare is self._first:
+                if spare is self._before or not spare.gradients:  # in the memory of the model
                     spare = copied(self._before)
                 taken = self._native.take(spare, self._before, batches, number)
             except MetricError as error:

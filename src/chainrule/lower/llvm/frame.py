@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainrule.core.graph import Graph
 from chainrule.core.node import LITERAL, Node
-from chainrule.lower.llvm import gemm
-from chainrule.lower.llvm.conv import ConvShape
-from chainrule.lower.llvm.conv import workspace_bytes as conv_workspace
 from chainrule.lower.llvm.elementwise import memory_type
-from chainrule.lower.llvm.gemm_plan import Steps
 from chainrule.lower.llvm.group import Group
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.loops import partial_bytes, pieces_of
@@ -27,6 +23,10 @@ from chainrule.lower.llvm.schedule import Operand, Schedule
 from chainrule.lower.llvm.table import ARENA, Slots
 from chainrule.ops.record import Call
 
+if TYPE_CHECKING:
+    from chainrule.lower.llvm.conv import ConvShape
+    from chainrule.lower.llvm.gemm import GemmShape
+
 __all__ = ["Frame", "GemmTask", "Step"]
 
 
@@ -34,7 +34,7 @@ __all__ = ["Frame", "GemmTask", "Step"]
 class GemmTask:
     """A contraction as `gemm` takes it."""
 
-    shape: gemm.GemmShape
+    shape: GemmShape
     product: Product
     a: Operand
     b: Operand
@@ -184,11 +184,15 @@ class Frame:
             if node not in self.fixed:
                 self.blocks[node] = Block(nbytes(node), number, number)
         if group.kind == "contract":
+            from chainrule.lower.llvm import gemm  # quick programs start without it
+
             step.extra = self._gemm(first)
             size = gemm.workspace_bytes(step.extra.shape, self.machine)
         elif group.kind == "conv":
+            from chainrule.lower.llvm import conv
+
             step.extra = self._conv(first)
-            size = conv_workspace(step.extra, self.machine)
+            size = conv.workspace_bytes(step.extra, self.machine)
         elif group.across:
             size = partial_bytes(group) * pieces_of(group)
         elif group.kind in self.plan_call:
@@ -210,6 +214,8 @@ class Frame:
         return [n for n in self.schedule.users.get(first, []) if n.primitive.name == "item"]
 
     def _gemm(self, node: Node) -> GemmTask:
+        from chainrule.lower.llvm.gemm_plan import GemmShape, Steps
+
         x, y = (self.operand(node, source) for source in node.sources)
         product = as_product(node, x, y)
         assert product is not None, node
@@ -224,7 +230,7 @@ class Frame:
             else Steps(tuple((batch[0], batch[side]) for batch in batches)) or 0
             for side in (1, 2)
         ]
-        shape = gemm.GemmShape(
+        shape = GemmShape(
             memory_type(node.dtype),
             count,
             product.row.extent,
@@ -236,6 +242,8 @@ class Frame:
         return GemmTask(shape, product, a, b)
 
     def _conv(self, node: Node) -> ConvShape:
+        from chainrule.lower.llvm.conv import ConvShape
+
         x, w = node.sources
         names = ("strides", "padding", "lhs_dilation", "rhs_dilation")
         return ConvShape(

@@ -22,7 +22,6 @@ from chainrule.lower.llvm.kernel import Buffer, Kernel
 from chainrule.lower.llvm.loops import Settings, emit_loops
 from chainrule.lower.llvm.machine import Machine
 from chainrule.lower.llvm.memory import rounded
-from chainrule.lower.llvm.operands import emit_contraction, emit_convolution
 from chainrule.lower.llvm.pool import emit_barrier
 from chainrule.lower.llvm.prepare import prepare
 from chainrule.lower.llvm.recompute import planned
@@ -118,10 +117,12 @@ class _Writer:
             offset = 0 if step.workspace is None else frame.base + step.workspace.offset
             workspace = Buffer(ARENA, offset)
             return emit_loops(self.settings, name, group, frame.place, workspace)
-        if group.kind == "contract":
-            return emit_contraction(self.settings, name, frame, step)
-        if group.kind == "conv":
-            return emit_convolution(self.settings, name, frame, step)
+        if group.kind in ("contract", "conv"):
+            from chainrule.lower.llvm import operands  # quick programs start without it
+
+            if group.kind == "conv":
+                return operands.emit_convolution(self.settings, name, frame, step)
+            return operands.emit_contraction(self.settings, name, frame, step)
         if group.kind == "nothing" or step.bodies:
             return []
         special = SPECIAL.get(group.kind)

@@ -45,9 +45,9 @@ does, the element is 0."""
 def broadcast_index(index: Index, shape: Shape, source: Shape) -> Index:
     """The index in a source that broadcasts to ``shape``."""
     lead = len(shape) - len(source)
-    return tuple(
-        Affine(0) if extent == 1 else part for part, extent in zip(index[lead:], source, strict=True)
-    )
+    places = zip(index[lead:], source, shape[lead:], strict=True)
+    # an axis that is not repeated keeps its index, which may be a look-up that has to be checked
+    return tuple(Affine(0) if m == 1 != n else part for part, m, n in places)
 
 
 def _same(node: Node, index: Index, *argument: Any) -> list[Piece]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chainrule.lower.llvm.special import order, randomness, running, scatter, window
+from chainrule.lower.llvm.special import (
+    order,
+    randomness,
+    running,
+    scatter,
+    sorting,
+    window,
+)
 from chainrule.lower.llvm.special.step import Emitter
 from chainrule.lower.target import NotDefined
 
@@ -25,8 +32,8 @@ _ENTRIES: dict[str, Emitter | NotDefined] = {
     "argmax": order.argmax,
     "argmin": order.argmin,
     "searchsorted": order.searchsorted,
-    "sort": order.sort,
-    "argsort": order.argsort,
+    "sort": sorting.sort,
+    "argsort": sorting.argsort,
     "random_bits": randomness.random_bits,
     "fold_in": randomness.fold_in,
     "checkpoint": _INLINED,

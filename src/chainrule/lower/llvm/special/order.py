@@ -1,4 +1,4 @@
-"""What depends on the order of elements: argmax, argmin, searchsorted, sort, argsort.
+"""What depends on the order of elements: argmax, argmin, searchsorted.
 
 NaN counts as the largest, and for argmin also as the smallest: it is found first.
 """
@@ -11,23 +11,19 @@ from math import prod
 from typing import Any
 
 from chainrule.lower.llvm.frame import Frame, Step
-from chainrule.lower.llvm.ir import Function, Value, is_float, vector
+from chainrule.lower.llvm.ir import Value, is_float, vector
 from chainrule.lower.llvm.kernel import Kernel
 from chainrule.lower.llvm.loops import Settings
 from chainrule.lower.llvm.special.step import Emitter, Writer, split_at, store
 from chainrule.lower.llvm.vecmath.casting import half_to_float, memory_type
-from chainrule.lower.target import NotDefined
 
-__all__ = ["argmax", "argmin", "argsort", "searchsorted", "sort"]
+__all__ = ["argmax", "argmin", "less", "load_key", "searchsorted"]
 
 SIDE = 4
 """Vectors that are compared side by side, to hide how long one comparison takes."""
 
-SCRATCH = 1 << 19
-"""Bytes of thread memory that sorting a row may take."""
 
-
-def _key(w: Writer, dtype: Any, pointer: Value, count: int = 0, mask: Value | None = None) -> Value:
+def load_key(w: Writer, dtype: Any, pointer: Value, count: int = 0, mask: Value | None = None) -> Value:
     """Elements as they are compared: float16 as float, booleans as bytes."""
     type = vector(count, memory_type(dtype))
     value = w.f.load(type, pointer) if mask is None else w.f.masked_load(type, pointer, mask)
@@ -36,7 +32,7 @@ def _key(w: Writer, dtype: Any, pointer: Value, count: int = 0, mask: Value | No
     return value
 
 
-def _less(a: Value, b: Value, dtype: Any) -> Value:
+def less(a: Value, b: Value, dtype: Any) -> Value:
     """a < b, where NaN is larger than any number."""
     if not is_float(a.type):
         return a.compare("", "ult" if dtype.kind in "ub" else "slt", b)
@@ -100,7 +96,7 @@ def _place_across(
         ]
 
         def at(start: Value, mask: Value | None, k: Value | int) -> Value:
-            return _key(w, x.dtype, w.sources[0].offset(start + k * inner, scalar), lanes, mask)
+            return load_key(w, x.dtype, w.sources[0].offset(start + k * inner, scalar), lanes, mask)
 
         carried = []
         for start, _, mask in vectors:
@@ -153,7 +149,7 @@ def _place_in_rows(
 
         def candidate(k: Value) -> Pair:
             here = k.cast("trunc", number).splat(lanes) + ramp
-            return _key(w, x.dtype, base.offset(k, scalar), lanes), here
+            return load_key(w, x.dtype, base.offset(k, scalar), lanes), here
 
         carried = [value for i in range(side) for value in candidate(f.i64(i * count))]
         step = side * count
@@ -208,14 +204,14 @@ def searchsorted(settings: Settings, name: str, frame: Frame, step: Step) -> lis
         with f.loop(task * chunk, end) as loop:
             row = f.emit("i64", f"udiv i64 {loop.index.text}, {each}")
             base = w.sources[0].offset(row * extent, scalar)
-            value = _key(w, values.dtype, w.sources[1].offset(loop.index, scalar))
+            value = load_key(w, values.dtype, w.sources[1].offset(loop.index, scalar))
 
             def before(place: Value, base: Value = base, value: Value = value) -> Value:
                 """Whether the element there comes before the place that is searched for."""
-                element = _key(w, values.dtype, base.offset(place, scalar))
+                element = load_key(w, values.dtype, base.offset(place, scalar))
                 if left:
-                    return _less(element, value, values.dtype)
-                return ~_less(value, element, values.dtype)
+                    return less(element, value, values.dtype)
+                return ~less(value, element, values.dtype)
 
             found, length = f.i64(0), extent
             while length > 1:
@@ -226,120 +222,3 @@ def searchsorted(settings: Settings, name: str, frame: Frame, step: Step) -> lis
                 found = before(found).select(found + 1, found)
             f.store(found, w.result.offset(loop.index, "i64"))
     return w.done(tasks, work)
-
-
-# -- sorting ---------------------------------------------------------------------------------------
-
-
-def _turned(w: Writer, value: Value, dtype: Any) -> Value:
-    """A key in the opposite order, exactly; NaN stays NaN. Twice gives the value again."""
-    if is_float(value.type):
-        return -value
-    return value ^ 1 if dtype.kind == "b" else ~value
-
-
-class _Row:
-    """A row in thread memory: its keys and, for argsort, their places."""
-
-    def __init__(self, f: Function, scalar: str, keys: Value, places: Value | None) -> None:
-        self.f = f
-        self.scalar = scalar
-        self.keys = keys
-        self.places = places
-
-    def key(self, at: Value) -> Value:
-        return self.f.load(self.scalar, self.keys.offset(at, self.scalar))
-
-    def place(self, at: Value) -> Value:
-        assert self.places is not None
-        return self.f.load("i32", self.places.offset(at, "i32"))
-
-    def put(self, at: Value, key: Value, place: Value | None) -> None:
-        self.f.store(key, self.keys.offset(at, self.scalar))
-        if self.places is not None and place is not None:
-            self.f.store(place, self.places.offset(at, "i32"))
-
-
-def _emit_sort(
-    places: bool, settings: Settings, name: str, frame: Frame, step: Step
-) -> list[Kernel] | NotDefined:
-    first = step.group.members[0]
-    x = first.sources[0]
-    axis, descending = first.argument
-    outer, extent, inner = split_at(x.shape, axis)
-    size = x.dtype.itemsize
-    room = -(-(extent + 1) * (size + 4 * places) // 64) * 64
-    if 2 * room + 128 > SCRATCH:
-        return NotDefined("rows that do not fit into thread memory are sorted by NumPy")
-    w = Writer(settings, name, frame, step)
-    f, scalar = w.f, memory_type(x.dtype)
-    scratch = f.params[3]
-    rows = []
-    for i in range(2):
-        base = scratch.offset(i * room)
-        own = base.offset(-(-(extent + 1) * size // 4) * 4) if places else None
-        rows.append(_Row(f, scalar, base, own))
-    work = x.type.size * max(extent.bit_length(), 1) * 8
-    with w.all_of(outer * inner, work) as task:
-        row = f.emit("i64", f"udiv i64 {task.text}, {inner}")
-        column = f.emit("i64", f"urem i64 {task.text}, {inner}")
-        start = row * (extent * inner) + column
-        with f.loop(0, extent) as loop:
-            value = f.load(scalar, w.sources[0].offset(start + loop.index * inner, scalar))
-            value = _turned(w, value, x.dtype) if descending else value
-            rows[0].put(loop.index, value, loop.index.cast("trunc", "i32") if places else None)
-        result = _sorted(w, rows, extent, x.dtype)
-        with f.loop(0, extent) as loop:
-            target = start + loop.index * inner
-            if places:
-                found = result.place(loop.index).cast("sext", "i64")
-                f.store(found, w.result.offset(target, "i64"))
-            else:
-                value = result.key(loop.index)
-                value = _turned(w, value, x.dtype) if descending else value
-                f.store(value, w.result.offset(target, scalar))
-    (kernel,) = w.done(outer * inner, work)
-    return [Kernel(kernel.function, kernel.tasks, kernel.flops, kernel.bytes, 2 * room)]
-
-
-def _sorted(w: Writer, rows: Sequence[_Row], extent: int, dtype: Any) -> _Row:
-    """Merge sort from the bottom up: runs of 1, 2, 4, … elements; returns where the result lies."""
-    f = w.f
-    source, target = rows
-    width = 1
-    while width < extent:
-        with f.loop(0, extent, 2 * width) as runs:
-            low = runs.index
-            middle, high = (
-                end.lt(extent).select(end, f.i64(extent)) for end in (low + width, low + 2 * width)
-            )
-            _merge(w, source, target, (low, middle, high), dtype)
-        source, target = target, source
-        width *= 2
-    return source
-
-
-def _merge(
-    w: Writer, source: _Row, target: _Row, ends: tuple[Value, Value, Value], dtype: Any
-) -> None:
-    """Two sorted runs become one. Elements one past a run are read, but not chosen."""
-    f = w.f
-    low, middle, high = ends
-
-    def compared(value: Value) -> Value:
-        return half_to_float(value, w.machine) if value.type == "half" else value
-
-    with f.loop(low, high, 1, [low, middle]) as loop:
-        i, j = loop.values
-        left, right = source.key(i), source.key(j)
-        behind = _less(compared(right), compared(left), dtype) | i.ge(middle)
-        take = behind & j.lt(high)
-        place = None
-        if source.places is not None:
-            place = take.select(source.place(j), source.place(i))
-        target.put(loop.index, take.select(right, left), place)
-        loop.carry(i + (~take).cast("zext", "i64"), j + take.cast("zext", "i64"))
-
-
-sort: Emitter = partial(_emit_sort, False)
-argsort: Emitter = partial(_emit_sort, True)
