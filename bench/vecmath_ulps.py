@@ -7,6 +7,7 @@ numbers of all sizes and hard cases against mpmath.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -96,19 +97,20 @@ def numbers(name: str, count: int, rng: np.random.Generator) -> Array:
         parts += [np.array([6381956970095103.0 * 2.0**797, 2.0**1023, 1e22, 1e6, 1e6 + 1])]
     if name in ("lgamma", "polygamma"):
         parts += [2 + rng.uniform(-1e-3, 1e-3, count), 1.46 + rng.uniform(0, 3e-3, count)]
-    x = np.concatenate(parts)
-    return x[(np.abs(x) <= span) & ((x > 0) | (len(sides) == 2))]
+    x: Array = np.concatenate(parts)
+    inside: Array = x[(np.abs(x) <= span) & ((x > 0) | (len(sides) == 2))]
+    return inside
 
 
 def exactly(name: str, values: Sequence[float], argument: tuple[int, ...]) -> Any:
     """The exact value, as a number of mpmath; None where it has no finite real one."""
-    from mpmath import mp
+    from mpmath import mp  # type: ignore[import-untyped]
 
     record = PRIMITIVES[name]
-    assert isinstance(record, Elementwise)
+    assert isinstance(record, Elementwise) and record.exact is not None
     exact = record.exact
     compute: Callable[..., Any] = (
-        getattr(mp, exact) if isinstance(exact, str) else lambda *v: exact(mp, *v)
+        getattr(mp, exact) if isinstance(exact, str) else partial(exact, mp)
     )
     with mp.workdps(40):
         value = compute(*(mp.mpf(v) for v in values), *argument)

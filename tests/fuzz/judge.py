@@ -74,7 +74,7 @@ class _Noise:
     def signed(self, value: Any) -> Any:
         """Zeros with any sign."""
         value = np.asarray(value)
-        zero = np.copysign(value, self.rng.choice([-1.0, 1.0], value.shape))
+        zero = np.copysign(value, self.rng.choice([-1.0, 1.0], value.shape).astype(value.dtype))
         return np.where(value == 0, zero, value)
 
     def __call__(self, node: Node, sources: list[Any]) -> Any:

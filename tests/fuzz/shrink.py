@@ -16,6 +16,8 @@ TRIES = 400
 def shrunk(case: Case, outcome: Outcome) -> Case:
     """A smaller case with an outcome of the same kind (its first word)."""
     kind = _kind(outcome(case))
+    if not kind:
+        return case
     tries = 0
     while True:
         for smaller in _smaller(case):

@@ -74,6 +74,7 @@ class Frame:
         inputs: where the inputs lie.
         outputs: where the results go; None for a place of its own.
         machine: the processor.
+        late: nodes to compute only when somebody needs them.
     """
 
     plan_call: Mapping[str, Callable[[Frame, Step, Node], int]] = {}
@@ -87,6 +88,7 @@ class Frame:
         inputs: Sequence[Buffer],
         outputs: Sequence[Buffer],
         machine: Any,
+        late: frozenset[Node] = frozenset(),
     ) -> None:
         self.slots = slots
         self.machine = machine
@@ -109,7 +111,7 @@ class Frame:
                 self.fixed[node] = slots.constant(node)
         self.blocks: dict[Node, Block] = {}
         self.base = 0
-        self.steps = [Step(group) for group in self._ordered()]
+        self.steps = [Step(group) for group in self._ordered(late)]
         for number, step in enumerate(self.steps):
             self._plan_step(number, step)
         self.size = self._plan_memory()
@@ -117,7 +119,7 @@ class Frame:
     def operand(self, user: Node, source: Node) -> Operand:
         return self.schedule.operand(user, source)
 
-    def _ordered(self) -> list[Group]:
+    def _ordered(self, late: frozenset[Node]) -> list[Group]:
         """The groups; those that overwrite a donated input come after all that read it."""
         groups = self.schedule.groups
         by_buffer: dict[int, Node] = {
@@ -141,7 +143,8 @@ class Frame:
                 after[writer] |= readers
             else:
                 self.copies.append((node, self.fixed.pop(node)))
-        return _sorted(groups, after)
+        lazy = {self.schedule.anchored[node] for node in late}
+        return _sorted(groups, after, lazy)
 
     def _in_place(self, writer: Group, node: Node, source: Node) -> bool:
         """Whether each element of ``source`` is read only where that of ``node`` is written."""
@@ -155,6 +158,11 @@ class Frame:
         if node in writer.source_index:
             return not any(a.node is source for a in writer.reads)
         last = max(writer.passes.values())
+        if node not in writer.full and any(
+            writer.passes[m] == last and (m in writer.full or m in writer.source_index)
+            for m in writer.members
+        ):  # it is stored before the loop over its row, which may read the source once more
+            return not any(a.node is source for a in writer.reads)
         return (
             all(
                 a.index == writer.index[node] and writer.passes[node] == last
@@ -309,12 +317,15 @@ def _reaches(after: dict[Group, set[Group]], start: Group, goal: Group) -> bool:
     return False
 
 
-def _sorted(groups: Sequence[Group], after: dict[Group, set[Group]]) -> list[Group]:
-    """The groups so that each runs after those it has to; otherwise as they are."""
+def _sorted(
+    groups: Sequence[Group], after: dict[Group, set[Group]], lazy: set[Group]
+) -> list[Group]:
+    """The groups so that each runs after those it has to; otherwise as they are, the lazy ones
+    just before the first that needs them."""
     number = {group: place for place, group in enumerate(groups)}
     done: set[Group] = set()
     order: list[Group] = []
-    for group in groups:
+    for group in [*(g for g in groups if g not in lazy), *(g for g in groups if g in lazy)]:
         stack = [group]
         while stack:
             top = stack[-1]

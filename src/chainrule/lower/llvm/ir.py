@@ -500,6 +500,20 @@ class Function:
             f"{mask.type} {mask.text})"
         )
 
+    def scatter(self, value: Value, base: Value, places: Value, mask: Value) -> None:
+        """Write the lanes of ``mask``, each at its own place: elements from ``base`` on."""
+        type, count = value.type, lanes(value.type)
+        pointers = self.emit(
+            vector(count, "ptr"),
+            f"getelementptr {element(type)}, ptr {base.text}, {places.type} {places.text}",
+        )
+        name = f"llvm.masked.scatter.{_mangled(type)}.v{count}p0"
+        self.module.declare(name, "void", [type, pointers.type, mask.type])
+        self.line(
+            f"call void @{name}({type} {value.text}, {pointers.type} "
+            f"align {max(bits(type) // 8, 1)} {pointers.text}, {mask.type} {mask.text})"
+        )
+
     # -- structure -------------------------------------------------------------------------------------
 
     def new_label(self, stem: str) -> str:

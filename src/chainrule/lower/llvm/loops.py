@@ -369,11 +369,14 @@ class _Nest:
     def _across(self, number: int) -> list[Node]:
         return [n for n in self.group.across if self.group.passes[n] == number]
 
-    def put(self, node: Node, mask: Value | None) -> None:
-        buffer = self.place(node)
-        assert buffer is not None
-        index = self.group.index[node]
-        self.em.store(node, buffer, index, self.em.value(node, index, mask), mask)
+    def put(self, nodes: Sequence[Node], mask: Value | None) -> None:
+        """Store nodes; all are computed first, for one may lie where another is read from."""
+        index = self.group.index
+        values = [self.em.value(node, index[node], mask) for node in nodes]
+        for node, value in zip(nodes, values, strict=True):
+            buffer = self.place(node)
+            assert buffer is not None
+            self.em.store(node, buffer, index[node], value, mask)
 
     def body(self, number: int) -> Callable[[int, Value | None, list[Value]], list[Value]]:
         """Stores and reductions of a pass, for some vectors side by side."""
@@ -399,10 +402,9 @@ class _Nest:
                         )
                         value = own.select(value, blank)
                     found[slot] = combine(em, node, found[slot], value)
-                for node in stores:
-                    self.put(node, own)
                 for node in across:
                     self._add(node, own)
+                self.put(stores, own)
             em.copy = 0
             return found
 
@@ -600,8 +602,7 @@ class _Nest:
         assert self.last is not None
         vectors = self.last.extent // self.count
         for number in range(self._passes()):
-            for node in self._stores(number, full=False):
-                self.put(node, None)
+            self.put(self._stores(number, full=False), None)
             reductions = self._reductions(number)
             if reductions or self._stores(number, full=True) or self._across(number):
                 unroll = (4 if vectors >= 8 else 2 if vectors >= 4 else 1) if reductions else 1
@@ -635,9 +636,7 @@ class _Nest:
 
     def _finish(self, number: int, reductions: list[Node]) -> None:
         """Write results of reductions; full values of this pass can now be read from memory."""
-        for node in reductions:
-            if node in self.group.stored:
-                self.put(node, None)
+        self.put([node for node in reductions if node in self.group.stored], None)
         self.done |= set(self._stores(number, full=True))
 
     def _leave(self) -> None:
@@ -718,8 +717,7 @@ class _Nest:
     def _each_copy(self, copies: int, mask: Value | None, nodes: Sequence[Node]) -> None:
         for copy in range(copies if nodes else 0):
             self.em.copy = copy
-            for node in nodes:
-                self.put(node, mask if copy == copies - 1 else None)
+            self.put(nodes, mask if copy == copies - 1 else None)
         self.em.copy = 0
 
 

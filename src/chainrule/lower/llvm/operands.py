@@ -71,11 +71,12 @@ class _Finish:
             for var, value in known:
                 em.know(var, value)
             em.bind(group.members[0], acc)
-            for node in group.stored:
+            # all are computed first, for one may lie where another is read from
+            values = [em.value(node, group.index[node], mask) for node in group.stored]
+            for node, value in zip(group.stored, values, strict=True):
                 buffer = self.frame.place(node)
                 assert buffer is not None
-                index = group.index[node]
-                em.store(node, buffer, index, em.value(node, index, mask), mask)
+                em.store(node, buffer, group.index[node], value, mask)
             em.bound.clear()
 
 

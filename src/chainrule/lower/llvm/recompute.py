@@ -9,10 +9,12 @@ al., Efficient rematerialization for deep networks, NeurIPS 2019, section 3, on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 from chainrule.core.errors import MemoryLimitError
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node, symbolic, topological
+from chainrule.core.types import ArrayType
 from chainrule.lower.llvm.frame import Frame
 from chainrule.lower.llvm.machine import Machine
 from chainrule.lower.llvm.schedule import cost
@@ -45,11 +47,11 @@ def planned(
         MemoryLimitError: if they cannot be made to fit.
     """
 
-    def plan(graph: Graph, forced: set[Node]) -> Frame:
+    def plan(graph: Graph, forced: set[Node], late: frozenset[Node] = frozenset()) -> Frame:
         slots = Slots()
         inputs = [slots.new() for _ in graph.inputs]
         outputs = [slots.new() if d is None else inputs[d] for d in donors]
-        return Frame(graph, forced, slots, inputs, outputs, machine)
+        return Frame(graph, forced, slots, inputs, outputs, machine, late)
 
     frame = plan(graph, forced)
     if limit is None or frame.size <= limit:
@@ -58,27 +60,29 @@ def planned(
 
 
 def _fit(
-    frame: Frame, plan: Callable[[Graph, set[Node]], Frame], limit: int
+    frame: Frame, plan: Callable[[Graph, set[Node], frozenset[Node]], Frame], limit: int
 ) -> tuple[Frame, list[str]]:
     first = best = frame
     given_up: list[Node] = []
     refused: set[int] = set()
+    late: frozenset[Node] = frozenset()
     work = 0
     for number in range(ROUNDS):
         found = _cheapest(best, refused)
         if found is None:
             break
         node, step = found
-        graph, forced = _without(best, node, step, number)
-        trial = plan(graph, forced)
+        graph, forced, again = _without(best, late, node, step, number)
+        trial = plan(graph, forced, again)
         if trial.size >= best.size and _peak(trial)[1] >= _peak(best)[1]:
             refused.add(node.serial)
             continue
-        work += _work(best, node)
+        work += _work(best, node, step)
         given_up.append(node)
-        best = trial
+        best, late = trial, again
         if best.size <= limit:
-            share = work / max(1, sum(_work(first, n) for n in first.schedule.anchored))
+            nodes = (n for n in first.graph.nodes if n.sources and isinstance(n.type, ArrayType))
+            share = work / max(1, sum(n.type.size * _depth(n) for n in nodes))
             note = (
                 f"memory: {first.size} bytes were cut to {best.size} (limit {limit}) by computing "
                 f"{len(given_up)} values again, about {share:.0%} more work"
@@ -102,17 +106,14 @@ def _peak(frame: Frame) -> tuple[int, int]:
     return (alive.index(most) if alive else 0), most
 
 
-def _work(frame: Frame, node: Node) -> int:
-    """Roughly how many operations it takes to compute a stored value again."""
-    if node.primitive.name == "contract":
-        a, _, out = node.argument
-        inner = 1
-        for label, extent in zip(a, node.sources[0].shape, strict=True):
-            inner *= 1 if label in out else extent
-        return 2 * node.type.size * inner
-    if node.primitive.name == "conv":
-        w = node.sources[1]
-        return 2 * node.type.size * max(1, w.type.size // max(1, w.shape[0]))
+def _is_there(frame: Frame, node: Node, step: int) -> bool:
+    """Whether a value is still in memory after a step."""
+    block = frame.blocks.get(node)
+    return node in frame.fixed if block is None else block.last > step
+
+
+def _work(frame: Frame, node: Node, step: int) -> int:
+    """Roughly how many operations it takes to compute a value again after ``step``."""
     total = 0
     seen: set[Node] = set()
     stack = [node]
@@ -121,9 +122,20 @@ def _work(frame: Frame, node: Node) -> int:
         if below in seen or not below.sources:
             continue
         seen.add(below)
-        total += below.type.size * (1 + cost(below))
-        stack += [s for s in below.sources if s not in frame.schedule.anchored]
+        total += below.type.size * _depth(below)
+        stack += [s for s in below.sources if not _is_there(frame, s, step)]
     return total
+
+
+def _depth(node: Node) -> int:
+    """Operations for one element of a node."""
+    if node.primitive.name == "contract":
+        a, _, out = node.argument
+        extents = zip(a, node.sources[0].shape, strict=True)
+        return 2 * prod(extent for label, extent in extents if label not in out)
+    if node.primitive.name == "conv":
+        return 2 * prod(node.sources[1].shape[1:])
+    return 1 + cost(node)
 
 
 def _cheapest(frame: Frame, refused: set[int]) -> tuple[Node, int] | None:
@@ -136,60 +148,45 @@ def _cheapest(frame: Frame, refused: set[int]) -> tuple[Node, int] | None:
             continue
         if node.primitive.name == "item" or block.size < 64:
             continue
-        # what it is computed from must be there for nothing, or be small
-        sources = _stored_sources(frame, node)
-        extra = sum(
-            frame.blocks[s].size
-            for s in sources
-            if s in frame.blocks and frame.blocks[s].last <= peak
-        )
-        if extra >= block.size:
+        if any(isinstance(n.primitive, Call) for n in _again(frame, node, peak)):
             continue
-        price = _work(frame, node) / (block.size - extra)
+        price = _work(frame, node, peak) / block.size
         if best is None or price < best[0]:
             best = price, node
     return None if best is None else (best[1], peak)
 
 
-def _stored_sources(frame: Frame, node: Node) -> set[Node]:
-    found: set[Node] = set()
-    seen: set[Node] = set()
-    stack = list(node.sources)
-    while stack:
-        below = stack.pop()
-        if below in seen:
-            continue
-        seen.add(below)
-        if below in frame.schedule.anchored:
-            found.add(below)
-        else:
-            stack += below.sources
-    return found
+def _again(frame: Frame, node: Node, step: int) -> list[Node]:
+    """What has to be computed once more to have ``node`` after ``step``, sources first."""
+    order = topological([node])
+    needed = {node}
+    for below in reversed(order):
+        if below in needed:
+            needed.update(s for s in below.sources if s.sources and not _is_there(frame, s, step))
+    return [below for below in order if below in needed]
 
 
-def _without(frame: Frame, node: Node, step: int, number: int) -> tuple[Graph, set[Node]]:
-    """The graph in which the users of ``node`` after ``step`` read a second computation of it."""
+def _without(
+    frame: Frame, computed_again: frozenset[Node], node: Node, step: int, number: int
+) -> tuple[Graph, set[Node], frozenset[Node]]:
+    """The graph in which the users of ``node`` after ``step`` read a second computation of it.
+
+    Also the nodes to store and the nodes that are second computations.
+    """
     schedule = frame.schedule
     order = {s.group: i for i, s in enumerate(frame.steps)}
     token = ("again", number, node.serial)
     clones: dict[Node, Node] = {}
-
-    def clone(root: Node) -> Node:
-        """``root`` and what floats below it anew, from the same stored values."""
-        anchored = schedule.anchored
-        for below in topological([root], stop=[n for n in anchored if n is not root]):
-            if below in clones:
-                continue
-            if not below.sources or (below in anchored and below is not root):
-                clones[below] = symbolic(alias, (below,), (token,)) if below.sources else below
-            else:
-                sources = tuple(clones[s] for s in below.sources)
-                if all(not s.sources for s in below.sources):
-                    sources = (symbolic(alias, (sources[0],), (token,)), *sources[1:])
-                clones[below] = symbolic(below.primitive, sources, below.argument)
-        return clones[root]
-
-    again = clone(node)
+    for below in _again(frame, node, step):
+        sources = [
+            clones[s] if s in clones else symbolic(alias, (s,), (token,)) if s.sources else s
+            for s in below.sources
+        ]
+        if not any(s.sources for s in sources):  # make it another node than the first
+            sources[0] = symbolic(alias, (sources[0],), (token,))
+        clones[below] = symbolic(below.primitive, tuple(sources), below.argument)
+    again = clones[node]
+    stored = {clones[n] for n in clones if n in frame.blocks}
     late: dict[Node, Node] = {node: again}
 
     def is_early(n: Node) -> bool:
@@ -206,7 +203,8 @@ def _without(frame: Frame, node: Node, step: int, number: int) -> tuple[Graph, s
             if all(late[s] is s for s in n.sources):
                 late[n] = n
     outputs = [out if is_early(out) else late[out] for out in frame.graph.outputs]
-    forced = {late.get(n, n) for n in frame.forced} | frame.forced | {again}
+    forced = {late.get(n, n) for n in frame.forced} | frame.forced | stored
     graph = Graph(frame.graph.inputs, outputs, frame.graph.names, frame.graph.notes)
     present = set(graph.nodes)
-    return graph, {n for n in forced if n in present}
+    second = frozenset({late.get(n, n) for n in computed_again} | stored) & present
+    return graph, forced & present, second

@@ -253,6 +253,10 @@ class Schedule:
             if group.join(node, self.stop):
                 break
             if not self._anchor_below(node):
+                for source in node.sources:
+                    below = self.operand(node, source).base
+                    if below.sources:
+                        self._anchor(below)
                 return self._own_group(node, "reference")
         return self._listed(group, node)
 
@@ -290,12 +294,13 @@ class Schedule:
         while stack:
             below = stack.pop()
             for source in below.sources:
-                if source in seen or source in self.anchored or not source.sources:
+                if source in self.anchored or not source.sources:
                     continue
-                seen.add(source)
                 if below.primitive.name in VIEWS or below.primitive.name in REDUCTIONS:
                     found.append(source)
-                stack.append(source)
+                if source not in seen:
+                    seen.add(source)
+                    stack.append(source)
         if not found:
             return False
         chosen = min(found, key=lambda n: n.serial)

@@ -226,7 +226,8 @@ def pieces(
         SplitError, NotAffineError: see `Affine.divided`.
     """
     try:
-        return VIEWS[node.primitive.name](node, index, *node.argument)
+        found = VIEWS[node.primitive.name](node, index, *node.argument)
+        return [piece for piece in found if piece.source.type.size]
     except NotAffineError:
         if node.primitive.name != "reshape" or not stored(node.sources[0]):
             raise

@@ -23,7 +23,9 @@ SIDE = 4
 """Vectors that are compared side by side, to hide how long one comparison takes."""
 
 
-def load_key(w: Writer, dtype: Any, pointer: Value, count: int = 0, mask: Value | None = None) -> Value:
+def load_key(
+    w: Writer, dtype: Any, pointer: Value, count: int = 0, mask: Value | None = None
+) -> Value:
     """Elements as they are compared: float16 as float, booleans as bytes."""
     type = vector(count, memory_type(dtype))
     value = w.f.load(type, pointer) if mask is None else w.f.masked_load(type, pointer, mask)

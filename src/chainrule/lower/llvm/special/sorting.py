@@ -1,7 +1,7 @@
 """Sorting along an axis: sort and argsort, stable, NaN last.
 
-A row is copied into thread memory. Runs of a vector are sorted by counting for each element how many
-belong before it; then runs are merged, two by two.
+A row is copied into thread memory. Runs of a vector are sorted by counting for each element how
+many belong before it; then runs are merged, two by two.
 """
 
 from __future__ import annotations
@@ -137,9 +137,7 @@ def _sorted(w: Writer, rows: Sequence[_Row], extent: int, dtype: Any) -> _Row:
     return target
 
 
-def _sort_run(
-    w: Writer, source: _Row, target: _Row, start: Value, length: int, dtype: Any
-) -> None:
+def _sort_run(w: Writer, source: _Row, target: _Row, start: Value, length: int, dtype: Any) -> None:
     """Rank by counting: an element goes behind the smaller ones, and the equal ones before it."""
     f = w.f
     keys = source.key(start, RUN)
