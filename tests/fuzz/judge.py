@@ -103,6 +103,8 @@ class _Noise:
             return self.moved(value, 8.0, size)
         if isinstance(node.primitive, Elementwise):
             value = self.signed(value) if name in ("add", "sub") else value
+            if name in ("lgamma", "polygamma"):  # near their zeros accurate to parts of 1
+                return self.moved(value, 5.0, np.maximum(np.abs(value), 1.0))
             return self.moved(value, 2.0 if name in _CLOSE else 5.0)
         return self.moved(value, 5.0)
 

@@ -258,4 +258,6 @@ def compile(
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise ArgumentError(f"compile: threads is an integer of at least 1, not {threads!r}")
     chosen = (donate,) if isinstance(donate, (int, np.integer)) else tuple(donate)
+    if not all(isinstance(index, (int, np.integer)) for index in chosen):
+        raise ArgumentError(f"compile: donate takes positions of arguments, not {donate!r}")
     return Compiled(f, chosen, threads, parse_bytes(memory), accuracy, check_finite)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from chainrule.core.errors import TraceError
@@ -12,25 +13,52 @@ from chainrule.tensor import Tensor
 
 __all__ = ["watched"]
 
+MOST = 1000
+"""Elements of a container that are looked at."""
 
-@contextmanager
-def watched(function: Callable[..., Any]) -> Iterator[None]:
-    """Raises `TraceError` if the block leaves a traced tensor in a global or enclosing variable."""
-    before = {name: id(value) for name, value in _outside(function)}
-    yield
-    for name, value in _outside(function):
-        if before.get(name) != id(value) and _holds_traced(value):
-            raise TraceError(
-                f"the function stored a traced tensor in {name}, which lies outside of it. A "
-                "compiled function runs once, on tensors without values; return what is needed "
-                "instead, and assign it after the call."
-            )
+
+class watched:  # noqa: N801, used like a function
+    """Raises `TraceError` if the block leaves a traced tensor in a global or enclosing variable.
+
+    No generator, so that the error points at the user's line and not into `contextlib`.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._before = {name: _state(value) for name, value in _outside(function)}
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is not None:
+            return
+        for name, value in _outside(self._function):
+            if self._before.get(name) != _state(value) and _holds_traced(value):
+                raise TraceError(
+                    f"the function stored a traced tensor in {name}, which lies outside of it. A "
+                    "compiled function runs once, on tensors without values; return what is needed "
+                    "instead, and assign it after the call."
+                )
+
+
+def _state(value: Any) -> tuple[int, ...]:
+    """What changes if the variable is set, or something is put into the container it holds."""
+    if isinstance(value, dict):
+        value_ids = map(id, value.values())
+    elif isinstance(value, (list, set)):
+        value_ids = map(id, value)
+    else:
+        return (id(value),)
+    return (id(value), len(value), *islice(value_ids, MOST))
 
 
 def _outside(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """The variables outside of a function that its code names."""
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
+    while hasattr(function, "__wrapped__") or isinstance(function, functools.partial):
+        function = (
+            function.func if isinstance(function, functools.partial) else function.__wrapped__
+        )
     code = getattr(function, "__code__", None)
     if code is None:
         return []

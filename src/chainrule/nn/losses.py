@@ -68,6 +68,9 @@ def _labels(logits: Tensor, labels: Any) -> Tensor:
                 f"cross_entropy: label {wrong} is out of range; {classes} classes have the labels "
                 f"0 to {classes - 1}"
             )
+    elif target.dtype.kind == "i":
+        # beyond the last class, where a lookup refuses it; -1 would be taken for the last one
+        target = functions.where(target < 0, classes, functions.astype(target, "int64"))
     return target
 
 

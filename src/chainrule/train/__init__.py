@@ -1,7 +1,8 @@
 """Training: the loop, its record, progress, saved models and pictures."""
 
+from chainrule.train.evaluation import evaluate
 from chainrule.train.guard import NonFiniteError
-from chainrule.train.loop import evaluate, fit
+from chainrule.train.loop import fit
 from chainrule.train.metrics import accuracy
 from chainrule.train.plots import plot_curves, plot_mistakes
 from chainrule.train.progress import ProgressBar

@@ -6,26 +6,25 @@ which it is made, and by its values.
 
 from __future__ import annotations
 
-import inspect
-import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.compiling import CompileWarning
-from chainrule.core.errors import ChainRuleError
-from chainrule.core.source import PACKAGE, SourceLine
+from chainrule.core.errors import IndexingError
 from chainrule.data.dataset import Dataset
 from chainrule.nn.module import Module, static_parts
 from chainrule.optim.transform import Optimizer
 from chainrule.tensor import tensor
+from chainrule.train.fallback import warn
 from chainrule.train.guard import check_step
 from chainrule.train.native import Carry, MetricError, Native, copied
 from chainrule.train.step import Loss, Metric, make_step
 
 __all__ = ["Block", "Engine"]
+
+FEW = 100
+"""For fewer epochs, what runs once in each, and is light, takes less time than its compilation."""
 
 
 class Block(NamedTuple):
@@ -51,6 +50,7 @@ class Engine:
         model: gives the structure; it is not changed.
         loss, optimizer, batch_size: as for `fit`.
         data: the examples, in the dtypes of the network.
+        epochs: how many there will be.
         metrics: by name.
         native: whether to compile the step.
     """
@@ -62,12 +62,14 @@ class Engine:
         optimizer: Optimizer,
         data: Dataset,
         batch_size: int,
+        epochs: int,
         metrics: Mapping[str, Metric],
         native: bool,
     ) -> None:
         self._model = model
         self._data = data
         self._batch_size = batch_size
+        self._epochs = epochs
         self._metrics = metrics
         self._step = make_step(model, loss, optimizer)
         self._native = Native(self._step, metrics, data) if native else None
@@ -92,6 +94,11 @@ class Engine:
                 block = self._take(batches, number)
                 number += len(block.values)
                 yield block
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether to compile what runs once an epoch."""
+        return self._native is not None and (self._epochs >= FEW or not self._native.is_light)
 
     def look(self, steps: int, part: str) -> Any:
         """A part of the carry after so many steps, of those of the last block: "parameters",
@@ -128,16 +135,21 @@ class Engine:
         spare = self._before
         self._before, self._base = self._after, self._steps
         self._batches, self._number = batches, number
-        if self._native is not None and self._healthy and self._steps:
+        natively = self._healthy and self._steps > 0 and (len(batches) > 1 or self.is_worthwhile)
+        if self._native is not None and natively:
             try:
                 if spare is self._before or not spare.gradients:  # in the memory of the model
                     spare = copied(self._before)
                 taken = self._native.take(spare, self._before, batches, number)
             except MetricError as error:
-                self._warn("a metric", error.__cause__)
+                warn("a metric", error.__cause__)
                 self._native = self._native.anew(metrics=None)
                 return self._take(batches, number)
-            except Exception as error:  # whether it is the user's, the step in Python will tell
+            except Exception as error:
+                if isinstance(error, IndexingError) and self._native.most > 1:
+                    self._native.most = 1  # to find the step of those in the call
+                    return self._take(batches, number)
+                # whether the user or the compiler is to blame, the step in Python will tell
                 self._native, self._obstacle = None, error
             else:
                 self._healthy = taken.healthy
@@ -163,7 +175,7 @@ class Engine:
             self._steps + 1,
         )
         if self._obstacle is not None:
-            self._warn("the step", self._obstacle)
+            warn("the step", self._obstacle)
             self._obstacle = None
         after = Carry(done.parameters, done.state, done.buffers, done.gradients)
         self._after = after if self._native is None else copied(after)
@@ -174,27 +186,3 @@ class Engine:
     def _measure(self, rows: np.ndarray, outputs: Any) -> Callable[[], list[float]]:
         targets = tensor(self._data.targets[rows])
         return lambda: [float(metric(outputs, targets)) for metric in self._metrics.values()]
-
-    def _warn(self, what: str, error: BaseException | None) -> None:
-        level, frame = 1, inspect.currentframe()
-        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-            frame = frame.f_back
-            level += 1
-        warnings.warn(
-            f"fit: {what} cannot be compiled and runs in Python, which is slower: "
-            f"{_described(error)}",
-            CompileWarning,
-            stacklevel=level - 1,
-        )
-
-
-def _described(error: BaseException | None) -> str:
-    """The error with the line of the user's that raised it."""
-    if isinstance(error, ChainRuleError) or error is None:
-        return str(error)  # it names the line
-    lines = [
-        SourceLine(frame.filename, frame.lineno or 0, frame.name)
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(PACKAGE)
-    ]
-    return f"{type(error).__name__}: {error}" + (f"\n  at {lines[-1]}" if lines else "")

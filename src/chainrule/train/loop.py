@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule import random
 from chainrule.core.errors import DomainError, GradientError
-from chainrule.data.dataset import Dataset, as_dataset, batches
+from chainrule.data.dataset import as_dataset
 from chainrule.nn.module import Module
 from chainrule.optim.transform import Optimizer
-from chainrule.tensor import Tensor, no_grad
+from chainrule.tensor import Tensor
 from chainrule.train.engine import Block, Engine
+from chainrule.train.evaluation import Evaluation, cast, named_metrics
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
 from chainrule.train.step import Loss, Metric
 
-__all__ = ["evaluate", "fit"]
+__all__ = ["fit"]
 
 
 def fit(
@@ -89,14 +88,16 @@ def fit(
     if not parameters:
         raise GradientError(f"fit: {type(model).__name__} has no parameter to train")
     dtype = next(iter(parameters.values())).dtype
-    examples = _cast(as_dataset(data, "training data"), dtype)
-    held_out = None if validation is None else as_dataset(validation, "validation data")
+    examples = cast(as_dataset(data, "training data"), dtype)
     key = random.key(0) if key is None else key
-    named = _named(metrics)
+    named = named_metrics(metrics)
     names = ["loss", *named]
+    held_out = None
+    if validation is not None:
+        held_out = Evaluation(model, loss, as_dataset(validation, "validation data"), named)
     listeners = [*([ProgressBar()] if progress else []), *callbacks]
     stepped = [listener.stepped for listener in listeners if _listens(listener)]
-    engine = Engine(model, loss, optimizer, examples, batch_size, named, native=compile)
+    engine = Engine(model, loss, optimizer, examples, batch_size, epochs, named, compile)
 
     run = Run(model, epochs, -(-len(examples) // batch_size))
     run.part = lambda name: engine.look(run.steps, name)
@@ -128,7 +129,7 @@ def fit(
                 number,
                 seconds,
                 dict(zip(names, (sums / seen).tolist(), strict=True)),
-                {} if held_out is None else evaluate(model, loss, held_out, metrics=metrics),
+                {} if held_out is None else held_out(engine.is_worthwhile),
             )
             run.history.append(epoch)
             for listener in listeners:
@@ -173,74 +174,9 @@ def _told(
     return np.array(rows)
 
 
-def evaluate(
-    model: Module, loss: Loss, data: Any, *, metrics: Sequence[Metric] = (), batch_size: int = 1024
-) -> dict[str, float]:
-    """The mean loss and metrics over all examples, in evaluation mode and without gradients.
-
-    Metrics are averaged over batches, weighted by their size.
-
-    Args:
-        model, loss, data, metrics: as for `fit`.
-        batch_size: how many examples to run at a time.
-
-    >>> import chainrule as cr
-    >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
-    >>> cr.train.evaluate(model, cr.nn.mse, (cr.tensor([[0.0]]), cr.tensor([[2.0]])))
-    {'loss': 4.0}
-    """
-    training = {id(module): module.training for _, module in model.modules()}
-    model.eval()
-    dtype = next((p.dtype for p in model.parameters().values()), np.dtype("float32"))
-    examples = _cast(as_dataset(data), dtype)
-    sums: defaultdict[str, float] = defaultdict(float)
-    named = _named(metrics)
-    try:
-        with no_grad():
-            for inputs, targets in batches(examples, batch_size):
-                outputs = model(inputs)
-                value = loss(outputs, targets)
-                for name, mean in _measure(value, outputs, targets, named).items():
-                    sums[name] += mean * len(targets)
-    finally:
-        for _, module in model.modules():
-            module.training = training[id(module)]
-    return {name: total / len(examples) for name, total in sums.items()}
-
-
-def _measure(
-    loss: Tensor, outputs: Any, targets: Tensor, metrics: Mapping[str, Metric]
-) -> dict[str, float]:
-    measured = {name: float(metric(outputs, targets)) for name, metric in metrics.items()}
-    return {"loss": loss.item()} | measured
-
-
-def _named(metrics: Sequence[Metric]) -> dict[str, Metric]:
-    """The metrics by names of their own, none of them "loss"."""
-    named: dict[str, Metric] = {}
-    taken = Counter(["loss"])
-    for metric in metrics:
-        function = metric
-        while isinstance(function, functools.partial):
-            function = function.func
-        name = getattr(function, "__name__", type(function).__name__)
-        taken[name] += 1
-        named[name if taken[name] == 1 else f"{name} {taken[name]}"] = metric
-    return named
-
-
 def _assign(model: Module, run: Run) -> None:
     """Give the model what the run has come to."""
     own = model.state_dict()
     for path, value in (run.part("parameters") | run.part("buffers")).items():
         if own[path].node is not value.node:
             own[path].assign_(value)
-
-
-def _cast(data: Dataset, dtype: Any) -> Dataset:
-    """The data with floating-point arrays in this dtype."""
-
-    def cast(values: np.ndarray) -> np.ndarray:
-        return values.astype(dtype, copy=False) if values.dtype.kind == "f" else values
-
-    return Dataset(cast(data.inputs), cast(data.targets), data.name)

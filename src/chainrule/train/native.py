@@ -8,7 +8,7 @@ any step of the call can be found again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +21,10 @@ from chainrule.core.node import array
 from chainrule.core.tree import flatten, map_tree
 from chainrule.core.types import as_dtype
 from chainrule.data.dataset import Dataset
-from chainrule.tensor import Tensor
+from chainrule.tensor import Tensor, tensor
 from chainrule.train.step import Metric, Step, Tensors
 
-__all__ = ["Carry", "MetricError", "Native", "Taken", "copied"]
+__all__ = ["Carry", "MetricError", "Native", "Taken", "as_row", "copied"]
 
 MOST = 256
 """At most so many steps in one call: the room for what they measure."""
@@ -34,6 +34,10 @@ SECONDS = 0.01
 
 LARGE = 32 << 20
 """Bytes of a carry from which a call takes one step, since a loop copies its result once more."""
+
+
+LIGHT = 1000.0
+"""Microseconds, as estimated from nominal speeds, below which a step is light."""
 
 
 class Carry(NamedTuple):
@@ -86,6 +90,8 @@ class Native:
 
     Attributes:
         most: how many steps a call may take at most.
+        is_light: whether a step was found to be so short that Python itself is most of what it
+            takes there.
     """
 
     def __init__(
@@ -98,7 +104,9 @@ class Native:
         self._one: Compiled = compile_(self._take_one, donate=0)
         self._many: Compiled = compile_(self._take_many, donate=0)
         self.most = MOST
+        self.is_light = False
         self._pace = 0.0
+        self._large: bool | None = None
 
     def anew(self, **changed: Any) -> Native:
         """The same, with nothing compiled yet, and perhaps with other ``metrics``."""
@@ -114,12 +122,7 @@ class Native:
         measured = [done.loss]
         try:
             measured += [metric(done.outputs, y) for metric in (self._metrics or {}).values()]
-            row = functions.stack(
-                [
-                    functions.reshape(functions.astype(v, "float64"), ())
-                    for v in map(_known, measured)
-                ]
-            )
+            row = as_row(measured)
         except Exception as error:  # a metric is any function
             raise MetricError from error
         after = Carry(done.parameters, done.state, done.buffers, done.gradients)
@@ -173,7 +176,9 @@ class Native:
         Raises:
             MetricError: if a metric cannot be traced.
         """
-        if self._metrics is None or len(batches) == 1 or _bytes(carry) >= LARGE:
+        if self._large is None:
+            self._large = _bytes(carry) >= LARGE
+        if self._large or self._metrics is None or len(batches) == 1:
             rows = Tensor(array(batches[first]))
             after, row, finite, outputs = self._one(spare, carry, *self._arrays, rows)
             if not finite.item():
@@ -184,7 +189,8 @@ class Native:
         count = min(self._count(), len(batches) - first)
         args = self._window(spare, carry, batches, first, count)
         if not self._pace:
-            self._many.compile(*args)
+            cost = self._many.compile(*args).program.microseconds
+            self.is_light = cost < LIGHT
         began = time.perf_counter()
         after, table, number, finite = self._many(*args)
         self._pace = (time.perf_counter() - began) / count
@@ -212,8 +218,10 @@ class Native:
         return max(1, min(self.most, int(SECONDS / self._pace))) if self._pace else 1
 
 
-def _known(value: Any) -> Any:
-    return value if isinstance(value, Tensor) else float(value)
+def as_row(values: Sequence[Any]) -> Tensor:
+    """Numbers, some of them tensors, as one array of float64."""
+    tensors = [v if isinstance(v, Tensor) else tensor(float(v)) for v in values]
+    return functions.stack([functions.astype(v, "float64").reshape(()) for v in tensors])
 
 
 def _finite(*trees: Any) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 __all__ = ["ProgressBar"]
+
+PAUSE = 0.05
+"""Seconds between two updates of the bar: short steps would wait for it, and nobody can tell."""
 
 
 class ProgressBar(Callback):
@@ -27,6 +31,7 @@ class ProgressBar(Callback):
         self.held_out = held_out
         self._bar: Progress | None = None
         self._validation = ""
+        self._shown = 0.0
 
     def started(self, run: Run) -> None:
         # rich takes its time to import, and only those who train need it
@@ -48,13 +53,16 @@ class ProgressBar(Callback):
         self._bar.start()
 
     def stepped(self, run: Run, measured: dict[str, float]) -> None:
-        if self._bar is not None:
-            self._bar.update(
-                self._bar.task_ids[0],
-                advance=1,
-                description=_epoch(run, 1 + (run.steps - 1) // run.steps_per_epoch),
-                measured=_measured(measured) + self._validation,
-            )
+        now = time.perf_counter()
+        if self._bar is None or (now - self._shown < PAUSE and run.steps % run.steps_per_epoch):
+            return
+        self._shown = now
+        self._bar.update(
+            self._bar.task_ids[0],
+            completed=run.steps,
+            description=_epoch(run, 1 + (run.steps - 1) // run.steps_per_epoch),
+            measured=_measured(measured) + self._validation,
+        )
 
     def epoch_ended(self, run: Run, epoch: Epoch) -> None:
         held_out = epoch.validation

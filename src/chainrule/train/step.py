@@ -11,7 +11,7 @@ from chainrule.nn.module import Module, static_parts
 from chainrule.optim.transform import Optimizer, apply_updates
 from chainrule.tensor import Tensor
 
-__all__ = ["Loss", "Metric", "Step", "Tensors", "make_step"]
+__all__ = ["Loss", "Metric", "Step", "Tensors", "after_call", "make_step"]
 
 Loss = Callable[[Any, Any], Tensor]
 Metric = Callable[[Any, Any], Any]
@@ -65,7 +65,7 @@ def make_step(model: Module, loss: Loss, optimizer: Optimizer) -> Callable[..., 
                 "outputs by differentiable functions of tensors, without .detach(), .numpy() or "
                 "argmax on the way."
             )
-        return value, (outputs, _after_call(model, network, parameters, buffers))
+        return value, (outputs, after_call(model, network, parameters, buffers))
 
     differentiate = value_and_grad(objective, has_aux=True)
 
@@ -84,7 +84,7 @@ def make_step(model: Module, loss: Loss, optimizer: Optimizer) -> Callable[..., 
     return step
 
 
-def _after_call(model: Module, used: Module, parameters: Tensors, buffers: Tensors) -> Tensors:
+def after_call(model: Module, used: Module, parameters: Tensors, buffers: Tensors) -> Tensors:
     """The buffers of ``used``, a copy of ``model`` that was called, if nothing else has changed."""
     before, after = static_parts(model), static_parts(used)
     if before != after:

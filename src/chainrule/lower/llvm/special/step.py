@@ -15,7 +15,16 @@ from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.loops import Settings
 from chainrule.lower.llvm.vecmath.casting import memory_type
 
-__all__ = ["Emitter", "Writer", "digits", "emit_zeros", "load", "split_at", "store"]
+__all__ = [
+    "Emitter",
+    "Writer",
+    "digits",
+    "emit_zeros",
+    "load",
+    "split_at",
+    "store",
+    "wide_shuffle",
+]
 
 SMALL = 16384
 """Elements below which a kernel is one task: sharing it out would cost more."""
