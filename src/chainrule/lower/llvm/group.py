@@ -29,6 +29,9 @@ REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 LARGE = 1 << 14
 """Elements from which a sum across rows is worth taking in the same run as sums along them."""
 
+NARROW = {"loop": 1, "contract": 8, "conv": 5}
+"""The kinds of kernels that others join, and the least extent of the last axis for that."""
+
 LIMIT = 250
 """At most so many nodes in a kernel, so that its code stays small."""
 
@@ -233,8 +236,10 @@ class Group:
 
     def join(self, node: Node, stop: Callable[[Node], bool]) -> bool:
         """Take ``node`` in, if what it needs of this group lies at the same place in the loops."""
-        if self.nodes > LIMIT or self.kind not in ("loop", "contract", "conv"):
+        if self.nodes > LIMIT or self.kind not in NARROW:
             return False
+        if self.kind != "loop" and (not self.axes or self.axes[-1].extent < NARROW[self.kind]):
+            return False  # a loop of its own fills its vectors better
         if node.primitive.name in REDUCTIONS:
             return self.kind == "loop" and self.retried(lambda: self._join_reduction(node, stop))
         if self.retried(lambda: self._join_full(node, stop)):
