@@ -17,7 +17,7 @@ from chainrule.compiling.report import Report
 from chainrule.compiling.special import Specialized, specialize
 from chainrule.core.errors import ArgumentError
 from chainrule.core.node import Node
-from chainrule.core.tree import Tree, flatten
+from chainrule.core.tree import Tree, flatten, identical
 from chainrule.core.types import ArrayType
 from chainrule.door.twin import is_differentiated
 from chainrule.lift import as_node
@@ -27,6 +27,9 @@ __all__ = ["CompileWarning", "Compiled", "compile"]
 
 KEPT = 128
 """At most so many programs of one function are kept, the least recently used go first."""
+
+DOORS = 4
+"""At most so many programs of one function are called without looking them up."""
 
 MANY = 16
 """From so many programs of one function on, a warning says so."""
@@ -65,6 +68,7 @@ class Compiled:
         self._warned = False
         self._compiled = 0
         self._door: Callable[..., Any] = self._slow
+        self._tried: list[Specialized] = []  # programs whose doors the door tries, one by one
         functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -112,9 +116,20 @@ class Compiled:
         if any(node.value is None or is_differentiated(node) for node in nodes):
             return self.function(*args)
         program = self._program(args, structure, [node.type for node in nodes])
-        if program.door is not None and not kwargs:
-            self._door = program.door
+        if not kwargs and program not in self._tried:
+            self._open_door(program, args)
         return program(args, leaves, nodes)
+
+    def _open_door(self, program: Specialized, args: tuple[Any, ...]) -> None:
+        """From now on try the door of this program first, then those of some before it."""
+        with self._lock:
+            if len(self._tried) == DOORS:
+                self._tried.clear()
+                self._door = self._slow
+            door = program.door(args, self._door)
+            if door is not None:
+                self._tried.append(program)
+                self._door = door
 
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if not kwargs:
@@ -178,7 +193,7 @@ class _Key:
         return (
             isinstance(other, _Key)
             and self.types == other.types
-            and bool(self.structure == other.structure)
+            and identical(self.structure, other.structure)
         )
 
 

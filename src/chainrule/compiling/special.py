@@ -138,7 +138,6 @@ class Specialized:
     Attributes:
         program: the program.
         traced: what it was made from.
-        door: how Python calls it; None where only the slow way is open.
     """
 
     def __init__(
@@ -158,11 +157,19 @@ class Specialized:
         self.donated = donated
         self.plan = plan
         self.bound = Bound(program, host())
-        self.door: Callable[..., Any] | None = None
-        if not compiled.check_finite:
-            self.door = make_door(self._spec(), args)
 
-    def _spec(self) -> DoorSpec:
+    def door(
+        self, args: tuple[Any, ...], otherwise: Callable[..., Any]
+    ) -> Callable[..., Any] | None:
+        """How Python calls the program with arguments like these, and ``otherwise`` with others.
+
+        None where results have to be looked at.
+        """
+        if self.compiled.check_finite:
+            return None
+        return make_door(self._spec(otherwise), args)
+
+    def _spec(self, otherwise: Callable[..., Any]) -> DoorSpec:
         program, bound = self.program, self.bound
         leaves = tuple(
             Argument(node.type, slot, index in self.donated)
@@ -186,7 +193,7 @@ class Specialized:
             result=self._result(),
             table=bound.table,
             program=bound.address,
-            slow=self.compiled._slow,
+            slow=otherwise,
             failed=self._failed,
             status=1,
             launch=launch,

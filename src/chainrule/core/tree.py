@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.core.errors import TreeError
 
-__all__ = ["Tree", "flatten", "flatten_as", "map_tree", "paths", "register"]
+__all__ = ["Tree", "flatten", "flatten_as", "identical", "map_tree", "paths", "register"]
 
 Children = tuple[Sequence[tuple[str, Any]], Any]
 """Named children, and what else is needed to rebuild the container (hashable or comparable)."""
@@ -146,6 +146,38 @@ def flatten_as(structure: Tree, value: Any) -> list[Any]:
         for child, (_, part) in zip(structure.children, taken[0], strict=True)
         for leaf in flatten_as(child, part)
     ]
+
+
+def identical(a: Tree, b: Tree) -> bool:
+    """Whether two structures are equal and their static parts of the same types, bit by bit.
+
+    ``==`` takes 1, 1.0 and True for equal, and 0.0 and -0.0.
+
+    >>> a, b = (Tree(list, static) for static in (1, True))
+    >>> a == b, identical(a, b)
+    (True, False)
+    """
+    return (
+        a.kind is b.kind
+        and a.names == b.names
+        and _same_static(a.static, b.static)
+        and len(a.children) == len(b.children)
+        and all(map(identical, a.children, b.children))
+    )
+
+
+def _same_static(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, float):
+        return a.hex() == b.hex()
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(_same_static, a, b))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(map(_same_static, a.values(), b.values()))
+    return bool(a == b)
 
 
 def map_tree(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
