@@ -28,7 +28,7 @@ __all__ = ["CompileWarning", "Compiled", "compile"]
 KEPT = 128
 """At most so many programs of one function are kept, the least recently used go first."""
 
-DOORS = 4
+DOORS = 16
 """At most so many programs of one function are called without looking them up."""
 
 MANY = 16
@@ -134,8 +134,14 @@ class Compiled:
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if not kwargs:
             return args
-        bound = inspect.signature(self.function).bind(*args, **kwargs)
-        bound.apply_defaults()
+        signature = inspect.signature(self.function)
+        bound = signature.bind(*args, **kwargs)
+        last = [name for name in signature.parameters if name in bound.arguments][-1]
+        for name, parameter in signature.parameters.items():
+            if name == last:
+                break  # defaults behind it stay constants of the program
+            if name not in bound.arguments and parameter.default is not parameter.empty:
+                bound.arguments[name] = parameter.default
         if bound.kwargs:
             raise ArgumentError(
                 f"a compiled function takes its arguments by position; {', '.join(bound.kwargs)} "

@@ -172,7 +172,7 @@ def _same_static(a: Any, b: Any) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, float):
-        return a.hex() == b.hex()
+        return bool(a.hex() == b.hex())
     if isinstance(a, (tuple, list)):
         return len(a) == len(b) and all(map(_same_static, a, b))
     if isinstance(a, dict):

@@ -121,7 +121,7 @@ class Schedule:
         self._number: dict[Group, int] = {}
         self._before: list[int] = []  # for each group the groups that must run before it, as bits
         self._work: dict[Node, int] = {}
-        self.outputs = frozenset(graph.outputs)
+        self.outputs = dict.fromkeys(graph.outputs)  # in order: the program is to be the same one
         inputs = frozenset(graph.inputs)
         nodes = [n for n in graph.nodes if n.sources and n not in inputs]
         self.users: dict[Node, list[Node]] = {}
