@@ -62,10 +62,11 @@ class Case:
     """A program and how it is run.
 
     Attributes:
-        transform: "value", "grad", "value_and_grad", "jvp" or "vmap".
+        transform: "value", "grad", "value_and_grad", "jvp", "hvp" or "vmap".
         donate: arguments that may be overwritten.
         threads: how many threads run it.
         machine: "host", or the processor in `MACHINES` whose instructions are used.
+        memory: whether it is also run with less memory than it wants.
         small: whether the sizes from which work is cut into pieces are tiny, so that it is.
         seed: of the values.
     """
@@ -77,6 +78,7 @@ class Case:
     donate: tuple[int, ...] = ()
     threads: int = 1
     machine: str = "host"
+    memory: bool = False
     small: bool = False
     seed: int = 0
 
@@ -279,7 +281,7 @@ def function(case: Case) -> Callable[..., Any]:
         return cr.grad(loss, argnums=tuple(floats))
     if case.transform == "value_and_grad":
         return cr.value_and_grad(loss, argnums=tuple(floats))
-    if case.transform == "jvp":
+    if case.transform in ("jvp", "hvp"):
 
         def moved(*args: Any) -> Any:
             def of_floats(*some: Any) -> Any:
@@ -289,7 +291,10 @@ def function(case: Case) -> Callable[..., Any]:
                 return loss(*given)
 
             primals = tuple(args[i] for i in floats)
-            return cr.jvp(of_floats, primals, tuple(cr.cos(x) for x in primals))
+            tangents = tuple(cr.cos(x) for x in primals)
+            if case.transform == "jvp":
+                return cr.jvp(of_floats, primals, tangents)
+            return cr.jvp(cr.grad(of_floats, argnums=tuple(range(len(floats)))), primals, tangents)
 
         return moved
     return program

@@ -64,6 +64,20 @@ def _same_bits(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
     )
 
 
+def _with_less_memory(case: Case, judge: Judge, arena: int) -> None:
+    for share in (0.8, 0.5):
+        limited = cr.compile(function(case), threads=1, memory=int(share * arena))
+        try:
+            found = _values(limited(*arguments(case)))
+        except cr.MemoryLimitError:
+            return
+        if limited.report().arena > share * arena:
+            raise WrongError("the limit of memory is not kept")
+        complaint = judge.complaint(found)
+        if complaint:
+            raise WrongError(f"with {share:.0%} of the memory: {complaint}")
+
+
 def check(case: Case) -> None:
     """Raises `WrongError` if the compiled program is not as good as the reference.
 
@@ -91,6 +105,8 @@ def check(case: Case) -> None:
         again = _values(compiled(*arguments(case)))
         if not _same_bits(found, again):
             raise WrongError("the second call gives other bits than the first one")
+        if case.memory:
+            _with_less_memory(case, judge, compiled.report().arena)
         if case.threads > 1:
             several = cr.compile(f, threads=case.threads, donate=case.donate)
             for _ in range(3):

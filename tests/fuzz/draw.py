@@ -226,7 +226,7 @@ def draw(seed: int, number: int) -> Case:
         if rng.random() < 0.2 and base:
             shape = tuple(rng.sample(base, len(base)))
         d.leaf(shape, rng.choice(DTYPES))
-    d.grow(rng.choice([1, 2, 3, 4, 5, 6, 8, 10, 14, 20]))
+    d.grow(rng.choice([1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 30]))
     arrays = [i for i, t in enumerate(d.types) if t is not None]
     used = {i for step in d.steps for i in step.sources}
     outputs = [i for i in arrays if i not in used and d.steps[i].op != "leaf"][-4:]
@@ -277,7 +277,8 @@ def _finished(case: Case, results: list[ArrayType], rng: random.Random) -> Case:
     loses = any(step.op == "while" for step in case.steps)
     transform = "value"
     if has_float and any(t.is_float for t in results) and rng.random() < 0.45:
-        transform = rng.choice(["jvp"] if loses else ["grad", "grad", "value_and_grad", "jvp"])
+        modes = ["jvp"] if loses else ["grad", "grad", "grad", "value_and_grad", "jvp", "hvp"]
+        transform = rng.choice(modes)
     elif rng.random() < 0.1 and case.leaves:
         transform = "vmap"
     donate: tuple[int, ...] = ()
@@ -289,6 +290,7 @@ def _finished(case: Case, results: list[ArrayType], rng: random.Random) -> Case:
         donate=donate,
         threads=rng.choice([1, 1, 2, 3]),
         machine=rng.choice(["host"] * 6 + ["avx2", "sse"]),
+        memory=rng.random() < 0.15,
         small=rng.random() < 0.35,
         seed=rng.randrange(1 << 30),
     )

@@ -92,7 +92,8 @@ class _Noise:
             bound = np.asarray(node.primitive.evaluate(*sizes, *node.argument))
             terms = max(np.asarray(x).size for x in sources) / max(1, np.asarray(value).size)
             value = self.moved(value, 1.0 + np.sqrt(terms) / 4, bound)
-            overflows = ~(bound < float(np.finfo(value.dtype).max) / 8)
+            # what overflows in another order, and Σ a·x = a·Σ x for infinite a
+            overflows = ~(bound < float(np.finfo(value.dtype).max) / 8) | ~np.isfinite(value)
             return self.any_of((-np.inf, np.inf, np.nan), overflows, self.signed(value))
         if name == "prod":
             value = self.any_of((-np.inf, np.inf, np.nan, 0.0), _wild_product(node, *sources), value)
@@ -104,6 +105,9 @@ class _Noise:
         if isinstance(node.primitive, Elementwise):
             value = self.signed(value) if name in ("add", "sub") else value
             if name in ("lgamma", "polygamma"):  # near their zeros accurate to parts of 1
+                x = np.asarray(sources[0])
+                denormal = np.abs(x) < np.finfo(x.dtype).smallest_normal  # reference: 1/x = inf
+                value = self.any_of((-np.inf, np.inf), denormal, value)
                 return self.moved(value, 5.0, np.maximum(np.abs(value), 1.0))
             return self.moved(value, 2.0 if name in _CLOSE else 5.0)
         return self.moved(value, 5.0)

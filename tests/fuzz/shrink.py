@@ -45,6 +45,7 @@ def _smaller(case: Case) -> Iterator[Case]:
         ("threads", 1),
         ("machine", "host"),
         ("small", False),
+        ("memory", False),
         ("donate", ()),
     ):
         if getattr(case, field) != value:

@@ -306,6 +306,16 @@ def test_a_state_that_changes_its_dtype_runs_in_python():
     assert ours.state.item() == ours.steps == 64
 
 
+def test_a_state_of_words_runs_in_python():
+    def update(grads, state, params):
+        return {path: -0.1 * g for path, g in grads.items()}, {"word": state["word"] + "!"}
+
+    wordy = optim.Optimizer("wordy", lambda params: {"word": ""}, update)
+    with pytest.warns(cr.CompileWarning, match="the step"):
+        run = fit(network(), optimizer=wordy)
+    assert run.state == {"word": "!" * 64}
+
+
 def test_what_a_callback_changes_in_the_network_counts():
     class Scaled(nn.Module):
         factor: float

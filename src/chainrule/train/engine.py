@@ -128,6 +128,7 @@ class Engine:
         if buffers:
             own = copied(buffers) if self._native else buffers
             self._after = self._after._replace(buffers=own)
+            self._seen.clear()
 
     # -- one block ---------------------------------------------------------------------------------
 

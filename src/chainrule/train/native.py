@@ -17,10 +17,12 @@ from chainrule import functions
 from chainrule.compiling import Compiled
 from chainrule.compiling import compile as compile_
 from chainrule.control import while_loop
+from chainrule.core.errors import ChainRuleError
 from chainrule.core.node import array
 from chainrule.core.tree import flatten, map_tree
 from chainrule.core.types import as_dtype
 from chainrule.data.dataset import Dataset
+from chainrule.lift import to_numpy
 from chainrule.tensor import Tensor, tensor
 from chainrule.train.step import Metric, Step, Tensors
 
@@ -76,8 +78,11 @@ def copied(tree: Any) -> Any:
     return map_tree(_copied, tree)
 
 
-def _copied(leaf: Any) -> Tensor:
-    return Tensor(array(np.array(leaf.numpy() if isinstance(leaf, Tensor) else leaf, order="C")))
+def _copied(leaf: Any) -> Any:
+    try:
+        return Tensor(array(to_numpy(leaf)))
+    except ChainRuleError:  # no number: a state may hold anything, as long as it runs in Python
+        return leaf
 
 
 class Native:

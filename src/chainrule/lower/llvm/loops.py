@@ -184,6 +184,8 @@ def _merge(
         )
         if joinable:
             merged = Var(high.extent * low.extent)
+            if high in reduced:
+                reduced |= {merged}
             merges.append((high, low, merged))
             for p in (*positions, *written):
                 if not fits(p):
@@ -208,7 +210,8 @@ class _Nest:
         self.group = group
         reduced = group.reduced or frozenset()
         widest = _lanes(group, settings.machine, 1 << 30)
-        axes, merges = _merge(group, _in_memory_order(group), widest)
+        ordered = group.axes if group.across else _in_memory_order(group)
+        axes, merges = _merge(group, ordered, widest)
         folded = set(reduced) | {m for h, _, m in merges if h in reduced}
         for high, _, merged in merges:
             if high in folded:
@@ -484,7 +487,8 @@ class _Nest:
         assert not self.em.waiting, "values that were never stored"
         size = self.group.size
         work = size * (sum(cost(n) for n in self.group.members) + self.group.nodes // 2)
-        touched = sum(a.node.type.size * a.node.dtype.itemsize for a in self.group.reads)
+        # an access reads an element a turn at most: a lookup less than the whole table
+        touched = sum(min(a.node.type.size, size) * a.node.dtype.itemsize for a in self.group.reads)
         touched += sum(n.type.size * n.dtype.itemsize for n in self.group.stored)
         return Kernel(self.name, tasks, work, touched)
 

@@ -350,15 +350,21 @@ def write_program(
     """
     donors = list(in_place) or [None] * len(graph.outputs)
     ready, forced = prepare(graph)
-    frame, notes = planned(ready, forced, donors, machine, memory)
-    frame.settle(0)
-    slots = frame.slots
-    writer = _Writer(frame, slots, machine, accuracy)
-    writer.write_kernels(frame)
-    kernels = [k for found in writer.kernels.values() for k in found]
-    micros = sum(max(k.flops / SPEED, k.bytes / BANDWIDTH) for k in kernels)
-    worth = max(1, min(threads, int(micros / PER_THREAD)))
-    scratch = rounded(max((k.scratch for k in kernels), default=0))
+    limit, known = None, 0
+    while True:
+        frame, notes = planned(ready, forced, donors, machine, limit, known)
+        frame.settle(0)
+        slots = frame.slots
+        writer = _Writer(frame, slots, machine, accuracy)
+        writer.write_kernels(frame)
+        kernels = [k for found in writer.kernels.values() for k in found]
+        micros = sum(max(k.flops / SPEED, k.bytes / BANDWIDTH) for k in kernels)
+        worth = max(1, min(threads, int(micros / PER_THREAD)))
+        scratch = rounded(max((k.scratch for k in kernels), default=0))
+        fits = memory is None or rounded(frame.size) + scratch * worth <= memory
+        if fits or (limit is not None and scratch * worth <= known):
+            break
+        limit, known = memory, scratch * worth  # what threads need shows when kernels are written
     writer.write_main(rounded(frame.size), scratch)
     return Program(
         str(writer.module),

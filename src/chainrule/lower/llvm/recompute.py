@@ -34,6 +34,7 @@ def planned(
     donors: Sequence[int | None],
     machine: Machine,
     limit: int | None,
+    scratch: int = 0,
 ) -> tuple[Frame, list[str]]:
     """The plan of a whole program, and notes on what was traded for memory.
 
@@ -41,7 +42,8 @@ def planned(
         graph, forced: as `prepare` leaves them.
         donors: for each output the input whose memory it takes over, or None.
         machine: the processor.
-        limit: bytes that intermediate values may take.
+        limit: bytes that intermediate values and the memory of threads may take.
+        scratch: bytes that threads have of their own.
 
     Raises:
         MemoryLimitError: if they cannot be made to fit.
@@ -54,13 +56,16 @@ def planned(
         return Frame(graph, forced, slots, inputs, outputs, machine, late)
 
     frame = plan(graph, forced)
-    if limit is None or frame.size <= limit:
+    if limit is None or frame.size + scratch <= limit:
         return frame, []
-    return _fit(frame, plan, limit)
+    return _fit(frame, plan, limit, scratch)
 
 
 def _fit(
-    frame: Frame, plan: Callable[[Graph, set[Node], frozenset[Node]], Frame], limit: int
+    frame: Frame,
+    plan: Callable[[Graph, set[Node], frozenset[Node]], Frame],
+    limit: int,
+    scratch: int,
 ) -> tuple[Frame, list[str]]:
     first = best = frame
     given_up: list[Node] = []
@@ -80,18 +85,19 @@ def _fit(
         work += _work(best, node, step)
         given_up.append(node)
         best, late = trial, again
-        if best.size <= limit:
+        if best.size + scratch <= limit:
             nodes = (n for n in first.graph.nodes if n.sources and isinstance(n.type, ArrayType))
             share = work / max(1, sum(n.type.size * _depth(n) for n in nodes))
             note = (
-                f"memory: {first.size} bytes were cut to {best.size} (limit {limit}) by computing "
+                f"memory: {first.size + scratch} bytes were cut to {best.size + scratch} "
+                f"(limit {limit}) by computing "
                 f"{len(given_up)} values again, about {share:.0%} more work"
             )
             return best, [note]
     raise MemoryLimitError(
-        f"the program needs {first.size} bytes for intermediate values; with recomputation "
-        f"{best.size} is the least that was reached, and memory={limit} is below it. Allow more, "
-        "use smaller batches, or donate arguments that are not needed afterwards."
+        f"the program needs {first.size + scratch} bytes for intermediate values; with "
+        f"recomputation {best.size + scratch} is the least that was reached, and memory={limit} is "
+        "below it. Allow more, use smaller batches, or donate arguments that are not needed afterwards."
     )
 
 

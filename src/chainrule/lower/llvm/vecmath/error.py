@@ -1,10 +1,11 @@
 """erf, erfc and erfinv.
 
-erfc(x) = exp(−x²) · g((x − 4) / (x + 4)) / (1 + 2x) with a polynomial g for all x ≥ 1/2, in the
-form of M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in
-0 ≤ x < ∞, Mathematics of Computation 36 (1981). erfinv in powers of w = −ln(1 − x²), as in
-M. Giles, Approximating the erfinv function, GPU Computing Gems (2012). Coefficients are
-interpolants at Chebyshev nodes, computed in 50 digits; each comment gives what is approximated.
+erfc(x) in double, from 1/2 on, is exp(−x²) · g((x − 4) / (x + 4)) / (1 + 2x) with a polynomial g, in
+the form of M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x
+in 0 ≤ x < ∞, Mathematics of Computation 36 (1981); in float it is exp(−x²) times a rational function
+with the least relative error. erfinv in powers of w = −ln(1 − x²), as in M. Giles, Approximating the
+erfinv function, GPU Computing Gems (2012). The other coefficients are interpolants at Chebyshev
+nodes, computed in 50 digits; each comment gives what is approximated.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from chainrule.lower.llvm.vecmath.exponential import exp_reduced, log
 __all__ = ["erf", "erfc", "erfinv"]
 
 _INFINITY = float("inf")
+# from where on erfc(x) rounds to 0
+_ERFC_ZERO = {"float": 10.1, "double": 28.0}
 
 # erf(x) / x in powers of x² ≤ 1
 _ERF = {
@@ -55,47 +58,36 @@ _LOG_ERFC = (
     -4.605804269e-5,
     1.637151415e-6,
 )
+# exp(x²) erfc(x) = p(x) / (1 + x (c·p(x) + q(x))), 0 ≤ x ≤ 10.1, with c near √π: both sides of
+# the quotient have nearly the same rounding error of p
+_ERFCX = (1.0, 1.30208397, 0.799140811, 0.261722535, 0.0397233739)
+_ERFCX_FACTOR = 1.77245712
+_ERFCX_REST = (0.658007205, 0.233716697, 0.0350958817)
 # (1 + 2x) exp(x²) erfc(x) in powers of (x − 4) / (x + 4), 1/2 ≤ x ≤ 28
-_SCALED_ERFC = {
-    "float": (
-        1.2329951161,
-        -0.13962110765,
-        0.0153799632073,
-        0.0680966638489,
-        -0.101045298881,
-        0.0937374452738,
-        -0.0662844686279,
-        0.0371449138539,
-        -0.0163516760269,
-        0.00508379695099,
-        -0.000515963291833,
-        -0.000254240995893,
-    ),
-    "double": (
-        1.232995118625552511,
-        -0.1396211168405625337,
-        0.01537965210261902634,
-        0.06809705425469485279,
-        -0.1010390660362537661,
-        0.09373283499828537844,
-        -0.06633036581360655611,
-        0.03716751553822582024,
-        -0.01619773403827398994,
-        0.005031969975261912125,
-        -0.0007577734486131353388,
-        -0.0001992567114340332702,
-        0.0001506224948285437952,
-        -0.00002439899104613093484,
-        -0.0000112247314144885103,
-        5.708659196365677895e-6,
-        2.995565019593965133e-7,
-        -8.225823161607441595e-7,
-        6.702582479997595385e-8,
-        1.056979203777767422e-7,
-        -1.222455169027592876e-8,
-        -1.048259734706735498e-8,
-    ),
-}
+_SCALED_ERFC = (
+    1.232995118625552511,
+    -0.1396211168405625337,
+    0.01537965210261902634,
+    0.06809705425469485279,
+    -0.1010390660362537661,
+    0.09373283499828537844,
+    -0.06633036581360655611,
+    0.03716751553822582024,
+    -0.01619773403827398994,
+    0.005031969975261912125,
+    -0.0007577734486131353388,
+    -0.0001992567114340332702,
+    0.0001506224948285437952,
+    -0.00002439899104613093484,
+    -0.0000112247314144885103,
+    5.708659196365677895e-6,
+    2.995565019593965133e-7,
+    -8.225823161607441595e-7,
+    6.702582479997595385e-8,
+    1.056979203777767422e-7,
+    -1.222455169027592876e-8,
+    -1.048259734706735498e-8,
+)
 # erfinv(x) / x in powers of w − 3.125, w ≤ 6.25
 _CENTRE = {
     "float": (
@@ -223,26 +215,28 @@ def erf(m: Math, x: Value) -> Value:
 
 def erfc(m: Math, x: Value) -> Value:
     """1 − erf(x), with all digits where that is small."""
-
-    def compute(m: Math, x: Value) -> Value:
-        size = m.abs(x)
-        near = 1.0 - x * m.horner(x * x, m.pick(_ERF))
-        far = _erfc_positive(m, size.gt(28.0).select(m.constant(28.0), size))
-        return size.lt(0.5).select(near, x.lt(0.0).select(2.0 - far, far))
-
-    return m.in_double(compute, x)
+    size = m.abs(x)
+    zero = _ERFC_ZERO[m.scalar]
+    far = _erfc_positive(m, size.gt(zero).select(m.constant(zero), size))
+    y = x.lt(0.0).select(2.0 - far, far)
+    if m.scalar == "float":
+        return y
+    near = 1.0 - x * m.horner(x * x, m.pick(_ERF))
+    return size.lt(0.5).select(near, y)
 
 
 def _erfc_positive(m: Math, x: Value) -> Value:
-    """erfc for 1/2 ≤ x ≤ 28, in double."""
-    factor = m.horner((x - 4.0) / (x + 4.0), m.pick(_SCALED_ERFC)) / (1.0 + (x + x))
-    if m.single:
-        square, low = x * x, None
+    """erfc from 0 (float) or 1/2 (double) to where it is 0."""
+    square, lost = m.two_product(x, x)
+    n, count, r, tail = exp_reduced(m, -square, -lost)
+    step = m.fma(r * r, tail, r)
+    if m.scalar == "float":
+        top = m.horner(x, _ERFCX)
+        bottom = m.fma(x, m.fma(top, _ERFCX_FACTOR, m.horner(x, _ERFCX_REST)), 1.0)
+        factor = top / bottom
     else:
-        square, lost = m.two_product(x, x)
-        low = -lost
-    n, count, r, tail = exp_reduced(m, -square, low)
-    return m.scale(factor + factor * m.fma(r * r, tail, r), n, count)
+        factor = m.horner((x - 4.0) / (x + 4.0), _SCALED_ERFC) / (1.0 + (x + x))
+    return m.scale(m.fma(factor, step, factor), n, count)
 
 
 def erfinv(m: Math, x: Value) -> Value:
