@@ -155,12 +155,12 @@ def test_a_parameter_need_not_be_detached():
 
 
 def test_methods_and_decorators():
-    class Scale:
-        factor = 3.0
+    class Scale(cr.nn.Module):
+        factor: cr.Tensor
 
         @cr.compile
         def apply(self, x):
-            return self * x if isinstance(self, cr.Tensor) else x
+            return self.factor * x
 
         @staticmethod
         @cr.compile(threads=1)
@@ -168,6 +168,8 @@ def test_methods_and_decorators():
             """The square."""
             return x * x
 
+    for factor in (3.0, 4.0):
+        assert Scale(cr.tensor(factor)).apply(2.0).item() == 2 * factor
     assert Scale.square(3.0).item() == 9.0
     assert Scale.square.__doc__ == "The square."
     assert "square" in repr(Scale.square)
@@ -183,12 +185,11 @@ def test_a_trace_for_each_structure_shape_and_dtype():
         traces.append(1)
         return cr.tensor(0.0) if isinstance(x, list) else x + 1
 
-    traces_before = len(traces)
     compiled = cr.compile(f)
     same = [np.ones(3), np.zeros(3), np.ones(4), np.ones(3, np.float32), np.ones(3), [np.ones(3)]]
     for x in same:
         compiled(x)
-    assert len(traces) - traces_before == 4
+    assert len(traces) == 4
 
 
 def test_the_number_of_programs_is_bounded(monkeypatch):
@@ -248,7 +249,6 @@ def test_compiled_inside_compiled():
     inner = cr.compile(lambda x: x * 2)
     outer = cr.compile(lambda x: inner(x) + inner(x + 1))
     assert outer(3.0).item() == 14.0
-    assert "multiplication" not in str(outer.report())
     assert len(outer.report().kernels) == 1
 
 

@@ -40,7 +40,9 @@ def test_scan_without_sequences_and_without_carries():
 
 def test_scan_that_exchanges_its_carries():
     def f(a, b):
-        return cr.scan(lambda carry, _: ((carry[1], carry[0] + carry[1]), carry[0]), (a, b), length=7)
+        return cr.scan(
+            lambda carry, _: ((carry[1], carry[0] + carry[1]), carry[0]), (a, b), length=7
+        )
 
     both(f, random(2), random(2, seed=1))
 
@@ -50,7 +52,11 @@ def test_scan_whose_carry_stays():
 
 
 def test_scan_of_constants_only():
-    both(lambda c, xs: cr.scan(lambda c, x: (cr.ones(3, dtype="float32"), 2.0), c, xs), random(3), random(4))
+    both(
+        lambda c, xs: cr.scan(lambda c, x: (cr.ones(3, dtype="float32"), 2.0), c, xs),
+        random(3),
+        random(4),
+    )
 
 
 def test_gradients_of_scans():

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from tests.compiling.steps import adam_step, close, mlp, mlp_data, mlp_loss, random, same_bits, values
+from chainrule.core.node import array
+from tests.compiling.steps import (
+    adam_step,
+    close,
+    mlp,
+    mlp_data,
+    mlp_loss,
+    random,
+    same_bits,
+    values,
+)
 
 
 def double(x):
@@ -169,3 +179,23 @@ def test_a_structure_with_other_leaves_beside():
     np.testing.assert_array_equal(found["w"].numpy(), wanted["w"])
     np.testing.assert_array_equal(found["b"].numpy(), wanted["b"])
     assert values(s)[0] == 2.0
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool", "float16", "int16", "int32", "float64"])
+@pytest.mark.parametrize("shape", [(1,), (17,), (5, 8, 33), (3, 5), (2, 16)])
+def test_nothing_beyond_a_result_is_written(dtype, shape):
+    size = int(np.prod(shape))
+    base = np.full(size + 64, 1, dtype)
+    own = cr.Tensor(array(base[:size].reshape(shape)))
+    source = np.abs(random(*shape[:-2], *shape[:-3:-1])) * 3
+    turned = (*range(len(shape) - 2), *range(len(shape) - 1, len(shape) - 3, -1))
+    if len(shape) == 1:
+        turned = (0,)
+
+    def f(x, y):
+        return cr.permute_dims(y, turned).astype(x.dtype)
+
+    found = cr.compile(f, donate=0)(own, source)
+    assert address(found) == base.ctypes.data
+    np.testing.assert_array_equal(found.numpy(), source.transpose(turned).astype(dtype))
+    np.testing.assert_array_equal(base[size:], np.full(64, 1, dtype))

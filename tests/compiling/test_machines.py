@@ -56,9 +56,7 @@ def test_narrower_machines_compute_the_same(name, machine, monkeypatch):
     if host().name == "neon":
         pytest.skip("this processor cannot run it")
     function, arguments = PROGRAMS[name]
-    monkeypatch.setattr(
-        special, "host", lambda: dataclasses.replace(MACHINES[machine], triple="")
-    )
+    monkeypatch.setattr(special, "host", lambda: dataclasses.replace(MACHINES[machine], triple=""))
     close(cr.compile(function)(*arguments), function(*arguments), 1e-4)
 
 

@@ -43,7 +43,9 @@ def outcome(case: cases.Case) -> str | None:
         return "invalid"
     except AssertionError as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno})"
+        return (
+            f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno})"
+        )
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         text = str(error).split("\n")[0][:300]

@@ -32,18 +32,23 @@ MORE = 30
 FACTOR = 8.0
 FLOOR = 2.0
 
-_EXACT = frozenset(
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_EXACT = _names(
     "equal greater logical_not sign abs where maximum minimum less logical_and logical_or neg relu "
     "stop_gradient floor ceil round trunc not_equal less_equal greater_equal logical_xor isfinite "
     "isnan isinf alias reshape permute broadcast_to slice flip concatenate pad sliding_windows "
-    "gather diagonal from_diagonal triangle item max min sort".split()
+    "gather diagonal from_diagonal triangle item max min sort"
 )
-_SUMS = frozenset("sum cumsum contract conv scatter_add overlap_add".split())
-_MATRIX = frozenset(
+_SUMS = _names("sum cumsum contract conv scatter_add overlap_add")
+_MATRIX = _names(
     "solve triangular_solve inv cholesky log_abs_det sign_det eigvalsh eigvecsh qr_q "
-    "singular_values singular_vectors prod cumprod linear_recurrence logsumexp".split()
+    "singular_values singular_vectors prod cumprod linear_recurrence logsumexp"
 )
-_CLOSE = frozenset("add sub mul div sqrt cast".split())
+_CLOSE = _names("add sub mul div sqrt cast")
 
 
 class _Noise:
@@ -96,7 +101,9 @@ class _Noise:
             overflows = ~(bound < float(np.finfo(value.dtype).max) / 8) | ~np.isfinite(value)
             return self.any_of((-np.inf, np.inf, np.nan), overflows, self.signed(value))
         if name == "prod":
-            value = self.any_of((-np.inf, np.inf, np.nan, 0.0), _wild_product(node, *sources), value)
+            value = self.any_of(
+                (-np.inf, np.inf, np.nan, 0.0), _wild_product(node, *sources), value
+            )
         if name in _MATRIX:
             size = np.abs(value)
             if name not in ("prod", "cumprod") and size.size:
@@ -120,6 +127,8 @@ class _Noise:
             limits = np.iinfo(dtype)
             wild = ~((x > float(limits.min) - 1) & (x < float(limits.max)))
             anything = self.rng.integers(limits.min, limits.max, x.shape, dtype, endpoint=True)
+            ends = self.rng.choice(np.array([limits.min, 0, limits.max], dtype), x.shape)
+            anything = np.where(self.rng.random(x.shape) < 0.5, anything, ends)
             return np.where(wild, anything, value)
         if dtype.kind == "f" and x.dtype.itemsize > dtype.itemsize:
             return self.moved(value, 1.0)

@@ -79,15 +79,15 @@ def _with_results_as_arguments(case: Case) -> Iterator[Case]:
             continue
         leaf = Leaf(node.shape, node.dtype.name)
         if node.dtype.kind in "iu":
-            low, high = (int(node.value.min()), int(node.value.max())) if node.value.size else (0, 1)
+            low, high = (
+                (int(node.value.min()), int(node.value.max())) if node.value.size else (0, 1)
+            )
             leaf = Leaf(node.shape, node.dtype.name, f"{low},{high + 1}")
 
         def moved(i: int, place: int = place) -> int:
             return count if i == count + place else i + (i >= count)
 
-        steps = [
-            Step(s.op, tuple(moved(i) for i in s.sources), s.argument) for s in case.steps
-        ]
+        steps = [Step(s.op, tuple(moved(i) for i in s.sources), s.argument) for s in case.steps]
         outputs = tuple(moved(i) for i in case.outputs)
         yield without_unused(
             dataclasses.replace(

@@ -21,8 +21,9 @@ __all__ = ["Function", "Loop", "Module", "Region", "Value", "element", "lanes", 
 
 Number = int | float | bool
 
-INLINED = 40
-"""A function called from more places than this is not put into each of them."""
+INLINED, SHARE = 40, 1 / 8
+"""A function called from more places than this is put into each of them only while its copies are
+a smaller share than this of the module's text: then compiling them hardly counts."""
 
 
 # -- types are LLVM's own texts: "float", "<16 x float>", "i64", "ptr" -----------------------------
@@ -647,13 +648,15 @@ class Function:
     def ret(self, value: Value | None = None) -> None:
         self.line("ret void" if value is None else f"ret {value.type} {value.text}")
 
-    def __str__(self) -> str:
+    def definition(self, body: str, total: int) -> str:
+        """Its text, in a module whose bodies have ``total`` characters."""
         linkage = "internal " if self._internal else ""
         attributes = self._attributes
-        if self.module.calls.get(self.name, 0) > INLINED:
+        calls = self.module.calls.get(self.name, 0)
+        if calls > INLINED and calls * len(body) > SHARE * total:
             attributes = attributes.replace("alwaysinline", "noinline")
         head = f"define {linkage}{self.result} @{self.name}({self._head}) {attributes} {{"
-        return "\n".join([head, "entry:", *self.body.lines(), "}"])
+        return f"{head}\nentry:\n{body}\n}}"
 
 
 def _mangled(type: str) -> str:
@@ -717,6 +720,9 @@ class Module:
         return name
 
     def __str__(self) -> str:
-        return "\n\n".join(
-            [*self._globals, *self._declared.values(), *map(str, self.functions)]
-        )
+        bodies = ["\n".join(f.body.lines()) for f in self.functions]
+        total = sum(map(len, bodies))
+        written = [
+            f.definition(body, total) for f, body in zip(self.functions, bodies, strict=True)
+        ]
+        return "\n\n".join([*self._globals, *self._declared.values(), *written])

@@ -97,7 +97,8 @@ def _fit(
     raise MemoryLimitError(
         f"the program needs {first.size + scratch} bytes for intermediate values; with "
         f"recomputation {best.size + scratch} is the least that was reached, and memory={limit} is "
-        "below it. Allow more, use smaller batches, or donate arguments that are not needed afterwards."
+        "below it. Allow more, use smaller batches, or donate arguments that are not needed "
+        "afterwards."
     )
 
 

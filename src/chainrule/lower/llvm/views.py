@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.core.node import Node
-from chainrule.lower.llvm.index import Affine, Dynamic, Index, NotAffineError, Quotient, flat, unflat
+from chainrule.lower.llvm.index import (
+    Affine,
+    Dynamic,
+    Index,
+    NotAffineError,
+    Quotient,
+    flat,
+    unflat,
+)
 from chainrule.ops.conv import Shape
 
 __all__ = ["VIEWS", "Condition", "Piece", "broadcast_index", "pieces"]

@@ -71,7 +71,7 @@ ROUTINES: Mapping[str, Routine] = MappingProxyType(
         "acosh": Routine(hyperbolic.acosh),
         "atanh": Routine(hyperbolic.atanh),
         "erf": Routine(error.erf, inline=True),
-        "erfc": Routine(error.erfc),
+        "erfc": Routine(error.erfc, inline=True),
         "erfinv": Routine(error.erfinv),
         "pow": Routine(power.pow_),
         "lgamma": Routine(gamma.lgamma),
