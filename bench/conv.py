@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from bench.common import Row, interleaved, peer
-from chainrule.lower.llvm.conv import ConvShape, emit_conv, workspace_bytes
+from chainrule.lower.llvm.conv.emit import ConvShape, emit_conv, workspace_bytes
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
-from chainrule.lower.llvm.jit import Code, compile_object, load
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.machine import host
+from chainrule.lower.llvm.runtime.jit import Code, compile_object, load
 
 ROUNDS = 40
 CASES = {  # batch, channels, features, height and width; kernels 3x3, padding 1

@@ -19,8 +19,8 @@ from chainrule.door.native import make_door
 from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Result, arranged
 from chainrule.door.twin import python_door
 from chainrule.lower.llvm.ir import Module
-from chainrule.lower.llvm.jit import Code, compile_object, load
 from chainrule.lower.llvm.machine import host
+from chainrule.lower.llvm.runtime.jit import Code, compile_object, load
 
 FLOAT32 = np.dtype("float32")
 CALLS = 2000

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from bench.common import Row, peer
-from chainrule.lower.llvm.gemm import GemmShape, emit_gemm, workspace_bytes
+from chainrule.lower.llvm.gemm.emit import GemmShape, emit_gemm, workspace_bytes
 from chainrule.lower.llvm.ir import Function, Module, Value
-from chainrule.lower.llvm.jit import compile_object, load
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.machine import Machine, host
+from chainrule.lower.llvm.runtime.jit import compile_object, load
 
 SHAPES = [  # batch, m, n, k, layout of A and B
     (1, 256, 1024, 1024, "NN"),

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 from bench.common import Row
 from chainrule.lower.llvm.ir import Module
-from chainrule.lower.llvm.jit import Code, cached_object, load
 from chainrule.lower.llvm.machine import host
-from chainrule.lower.llvm.pool import POLICY_BYTES, emit_barrier, pool
+from chainrule.lower.llvm.runtime.jit import Code, cached_object, load
+from chainrule.lower.llvm.runtime.pool import POLICY_BYTES, emit_barrier, pool
 
 BARRIERS = 100
 LAUNCHES = 200

@@ -19,8 +19,8 @@ import numpy as np
 from bench.native import THREADS
 from bench.native.workload import Work
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
-from chainrule.lower.llvm.jit import compile_object, load
 from chainrule.lower.llvm.machine import Machine, host
+from chainrule.lower.llvm.runtime.jit import compile_object, load
 
 CHAINS = 16
 """Independent chains of multiply-adds: enough to hide the latency of two units."""

@@ -7,9 +7,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.compiling import special
-from chainrule.lower.llvm.jit import compile_object
 from chainrule.lower.llvm.machine import MACHINES, host
 from chainrule.lower.llvm.program import write_program
+from chainrule.lower.llvm.runtime.jit import compile_object
 from chainrule.rewrite.simplify import simplify
 from tests.compiling.steps import MODELS, close, random
 

@@ -11,9 +11,9 @@ from chainrule.core.node import Node, apply, input_node
 from chainrule.core.types import ArrayType, type_of
 from chainrule.lower.llvm import calls
 from chainrule.lower.llvm.elementwise import ELEMENTWISE, ulps
-from chainrule.lower.llvm.group import REDUCTIONS
+from chainrule.lower.llvm.plan.group import REDUCTIONS
+from chainrule.lower.llvm.plan.views import VIEWS
 from chainrule.lower.llvm.special import SPECIAL
-from chainrule.lower.llvm.views import VIEWS
 from chainrule.lower.target import NotDefined
 from chainrule.ops.calls import item
 from chainrule.ops.record import Call, Case, Elementwise, Primitive, Projection, Selection

@@ -15,8 +15,8 @@ from chainrule.core.types import ArrayType, array_type
 from chainrule.door.spec import Argument, DoorSpec, Made, Result
 from chainrule.lift import as_node
 from chainrule.lower.llvm.ir import Function, Module
-from chainrule.lower.llvm.jit import Code, compile_object, load
 from chainrule.lower.llvm.machine import host
+from chainrule.lower.llvm.runtime.jit import Code, compile_object, load
 
 FLOAT32 = np.dtype("float32")
 SCALAR = array_type((), FLOAT32)

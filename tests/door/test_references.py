@@ -21,9 +21,9 @@ from chainrule.core.types import array_type
 from chainrule.door.native import make_door
 from chainrule.door.spec import Fresh, Kept, Launch, Made, Reused, arranged
 from chainrule.lower.llvm.ir import Function, Module
-from chainrule.lower.llvm.jit import Code, compile_object, load
-from chainrule.lower.llvm.lock import Lock
 from chainrule.lower.llvm.machine import host
+from chainrule.lower.llvm.runtime.jit import Code, compile_object, load
+from chainrule.lower.llvm.runtime.lock import Lock
 from tests.door.programs import FLOAT32, SCALAR, add, describe, nothing, owned, scale
 
 CALLS = 20_000

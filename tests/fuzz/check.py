@@ -14,8 +14,10 @@ import numpy as np
 import chainrule as cr
 from chainrule.compiling import special
 from chainrule.core.tree import flatten
-from chainrule.lower.llvm import loops, prepare, program
+from chainrule.lower.llvm import program
+from chainrule.lower.llvm.loops import emit as loops
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
+from chainrule.lower.llvm.plan import prepare
 from tests.fuzz.case import Case, arguments, function
 from tests.fuzz.judge import Judge
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from tests.fuzz import larger
 from tests.fuzz.draw import DTYPES, Draw, Refused, elementwise
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from chainrule.lower.llvm import elementwise
 from chainrule.lower.llvm.ir import Module, Value, vector
-from chainrule.lower.llvm.jit import Code, compile_object, load
 from chainrule.lower.llvm.machine import Machine, host
+from chainrule.lower.llvm.runtime.jit import Code, compile_object, load
 from chainrule.lower.llvm.vecmath import Accuracy
 
 Array = np.ndarray[Any, Any]

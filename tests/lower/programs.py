@@ -10,11 +10,11 @@ import numpy as np
 
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node
-from chainrule.lower.llvm.jit import compile_object, load
 from chainrule.lower.llvm.kernel import Buffer
 from chainrule.lower.llvm.machine import host
-from chainrule.lower.llvm.pool import pool
 from chainrule.lower.llvm.program import Program, write_program
+from chainrule.lower.llvm.runtime.jit import compile_object, load
+from chainrule.lower.llvm.runtime.pool import pool
 
 Array = np.ndarray[Any, Any]
 

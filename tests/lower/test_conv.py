@@ -9,11 +9,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from chainrule.lower.llvm.conv import ConvShape, emit_conv, workspace_bytes
+from chainrule.lower.llvm.conv.emit import ConvShape, emit_conv, workspace_bytes
 from chainrule.lower.llvm.ir import Function, Module, Value, lanes
-from chainrule.lower.llvm.jit import Code, compile_object, load
 from chainrule.lower.llvm.kernel import Buffer, Kernel
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
+from chainrule.lower.llvm.runtime.jit import Code, compile_object, load
 from chainrule.ops.conv import _evaluate
 
 SCALARS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}

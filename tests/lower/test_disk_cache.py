@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.lower.llvm import disk_cache
+from chainrule.lower.llvm.runtime import disk_cache
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_leftovers_of_dead_writers_are_removed(
 
 WRITER = """
 import sys
-from chainrule.lower.llvm import disk_cache
+from chainrule.lower.llvm.runtime import disk_cache
 for turn in range(60):
     for key in ("x", "y"):
         disk_cache.put(key, key.encode() * 100_000)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from chainrule.lower.llvm.door import door_text
-from chainrule.lower.llvm.door_words import Head, Layout
-from chainrule.lower.llvm.jit import compile_object
-from chainrule.lower.llvm.lock import Lock
+from chainrule.lower.llvm.door.text import door_text
+from chainrule.lower.llvm.door.words import Head, Layout
 from chainrule.lower.llvm.machine import MACHINES
+from chainrule.lower.llvm.runtime.jit import compile_object
+from chainrule.lower.llvm.runtime.lock import Lock
 
 LAYOUT = Layout(*range(8, 8 * 20, 8))
 

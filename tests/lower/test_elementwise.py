@@ -13,8 +13,8 @@ from chainrule.core.types import DTYPES
 from chainrule.lower.llvm import elementwise, vecmath
 from chainrule.lower.llvm.elementwise import ELEMENTWISE, Context, emit_cast, emit_elementwise
 from chainrule.lower.llvm.ir import Value
-from chainrule.lower.llvm.jit import compile_object
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
+from chainrule.lower.llvm.runtime.jit import compile_object
 from chainrule.lower.target import NotDefined
 from chainrule.ops.record import Elementwise
 from chainrule.ops.table import PRIMITIVES

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.lower.llvm.gemm import GemmShape, emit_gemm, workspace_bytes
+from chainrule.lower.llvm.gemm.emit import GemmShape, emit_gemm, workspace_bytes
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
-from chainrule.lower.llvm.jit import compile_object, load
 from chainrule.lower.llvm.kernel import Buffer, Kernel
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
+from chainrule.lower.llvm.runtime.jit import compile_object, load
 
 DTYPES = {"float": np.float32, "double": np.float64}
 SLOTS = {"a": 0, "b": 1, "c": 2, "workspace": 3, "bias": 4, "slope": 5, "parameter": 6}

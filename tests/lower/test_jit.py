@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from chainrule.lower.llvm import disk_cache, jit
 from chainrule.lower.llvm.ir import Module, vector
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
+from chainrule.lower.llvm.runtime import disk_cache, jit
 
 
 def scaling(name: str = "scale", factor: float = 2.0, machine: Machine | None = None) -> str:

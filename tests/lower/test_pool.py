@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.lower.llvm import pool_code
 from chainrule.lower.llvm.ir import Function, Module
-from chainrule.lower.llvm.jit import Code, compile_object, load
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
-from chainrule.lower.llvm.pool import MAX_THREADS, POLICY_BYTES, emit_barrier, pool
+from chainrule.lower.llvm.runtime import pool_code
+from chainrule.lower.llvm.runtime.jit import Code, compile_object, load
+from chainrule.lower.llvm.runtime.pool import MAX_THREADS, POLICY_BYTES, emit_barrier, pool
 
 LINE = 128
 PROGRAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
@@ -260,7 +260,7 @@ ROOT = Path(__file__).parents[2]
 BEGIN = """
 import ctypes, os, resource, signal, sys, threading, time
 from tests.lower.test_pool import LONG, SUM, Table, check_rounds, check_sum, code, sum_below
-from chainrule.lower.llvm.pool import pool
+from chainrule.lower.llvm.runtime.pool import pool
 signal.alarm(60)
 """
 

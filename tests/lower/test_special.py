@@ -12,9 +12,9 @@ from chainrule.core.errors import IndexingError
 from chainrule.core.graph import Graph
 from chainrule.core.node import apply, input_node
 from chainrule.core.types import type_of
-from chainrule.lower.llvm.jit import compile_object
 from chainrule.lower.llvm.machine import MACHINES
 from chainrule.lower.llvm.program import write_program
+from chainrule.lower.llvm.runtime.jit import compile_object
 from chainrule.lower.llvm.special import SPECIAL
 from chainrule.lower.target import NotDefined
 from chainrule.ops.sampling import cases_of

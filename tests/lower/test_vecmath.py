@@ -19,8 +19,8 @@ from bench.vecmath_ulps import (
 )
 from chainrule.lower.llvm import elementwise, vecmath
 from chainrule.lower.llvm.ir import Module, vector
-from chainrule.lower.llvm.jit import compile_object
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
+from chainrule.lower.llvm.runtime.jit import compile_object
 from chainrule.lower.llvm.vecmath import Accuracy
 from chainrule.ops.table import PRIMITIVES
 from tests.lower.native import Array, native

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.node import Node
-from chainrule.lower.llvm.jit import cached_object, load
 from chainrule.lower.llvm.kernel import Buffer
-from chainrule.lower.llvm.lock import Lock
 from chainrule.lower.llvm.machine import Machine
-from chainrule.lower.llvm.pool import POLICY_BYTES, pool
+from chainrule.lower.llvm.plan.table import ARENA, REFERENCE, STATUS
 from chainrule.lower.llvm.program import FAILED, Program
-from chainrule.lower.llvm.table import ARENA, REFERENCE, STATUS
+from chainrule.lower.llvm.runtime.jit import cached_object, load
+from chainrule.lower.llvm.runtime.lock import Lock
+from chainrule.lower.llvm.runtime.pool import POLICY_BYTES, pool
 
 __all__ = ["Bound"]
 

@@ -20,8 +20,8 @@ from chainrule.core.types import ArrayType
 from chainrule.door.native import make_door
 from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Launch, Made, Result, Reused
 from chainrule.lower.llvm.machine import host
-from chainrule.lower.llvm.pool import MAX_THREADS, pool
 from chainrule.lower.llvm.program import FAILED, Program, write_program
+from chainrule.lower.llvm.runtime.pool import MAX_THREADS, pool
 from chainrule.rewrite.simplify import FAST, NATIVE, simplify
 from chainrule.tensor import Tensor
 from chainrule.tracing import Program as Traced

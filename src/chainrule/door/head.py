@@ -14,7 +14,7 @@ from chainrule.door.layout import numpy_functions
 from chainrule.door.plan import ContainerRecord, Plan, Unsupported
 from chainrule.door.spec import Argument, DoorSpec, Kept, Made, Path, Result, Reused, parts
 from chainrule.door.twin import NUMBERS, rebuilder
-from chainrule.lower.llvm.door_words import (
+from chainrule.lower.llvm.door.words import (
     ALIGNED,
     CONTIGUOUS,
     WRITEABLE,

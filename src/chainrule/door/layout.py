@@ -14,7 +14,7 @@ from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from chainrule.core import node as nodes
 from chainrule.core.types import DTYPES
-from chainrule.lower.llvm.door_words import ALIGNED, CONTIGUOUS, WRITEABLE, Layout
+from chainrule.lower.llvm.door.words import ALIGNED, CONTIGUOUS, WRITEABLE, Layout
 from chainrule.tensor import Tensor, tensor
 
 __all__ = [

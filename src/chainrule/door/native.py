@@ -12,9 +12,9 @@ from chainrule.door.layout import UnknownLayout, layout, numpy_functions
 from chainrule.door.plan import Plan, Unsupported
 from chainrule.door.spec import DoorSpec
 from chainrule.door.twin import python_door
-from chainrule.lower.llvm.door import door_text
-from chainrule.lower.llvm.jit import Code, cached_object, load
+from chainrule.lower.llvm.door.text import door_text
 from chainrule.lower.llvm.machine import host
+from chainrule.lower.llvm.runtime.jit import Code, cached_object, load
 
 __all__ = ["available", "make_door"]
 

@@ -10,7 +10,7 @@ from chainrule.core import tree as trees
 from chainrule.core.tree import Tree
 from chainrule.door.layout import UnknownLayout, dict_offset, slot_offset
 from chainrule.door.spec import DoorSpec, Path
-from chainrule.lower.llvm.door_words import Container, Static
+from chainrule.lower.llvm.door.words import Container, Static
 from chainrule.tensor import Tensor
 
 __all__ = ["ContainerRecord", "Plan", "Unsupported"]

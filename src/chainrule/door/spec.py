@@ -9,7 +9,7 @@ from typing import Any
 from chainrule.core.errors import ArgumentError
 from chainrule.core.tree import Tree
 from chainrule.core.types import ArrayType
-from chainrule.lower.llvm.lock import Lock
+from chainrule.lower.llvm.runtime.lock import Lock
 
 __all__ = [
     "Argument",

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node
-from chainrule.lower.llvm.frame import Frame, Step, nbytes
 from chainrule.lower.llvm.ir import Function, Value
 from chainrule.lower.llvm.kernel import Buffer
-from chainrule.lower.llvm.memory import rounded
-from chainrule.lower.llvm.prepare import prepare
-from chainrule.lower.llvm.table import ARENA
+from chainrule.lower.llvm.plan.arena import rounded
+from chainrule.lower.llvm.plan.frame import Frame, Step, nbytes
+from chainrule.lower.llvm.plan.prepare import prepare
+from chainrule.lower.llvm.plan.table import ARENA
 
 if TYPE_CHECKING:
     from chainrule.lower.llvm.program import StepWriter

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chainrule.core.node import Node
-from chainrule.lower.llvm.conv import emit_conv
+from chainrule.lower.llvm.conv.emit import emit_conv
 from chainrule.lower.llvm.elementwise import memory_type
-from chainrule.lower.llvm.evaluate import Emission
-from chainrule.lower.llvm.frame import Frame, GemmTask, Step
-from chainrule.lower.llvm.gemm import emit_gemm
-from chainrule.lower.llvm.group import Group
-from chainrule.lower.llvm.index import Var
+from chainrule.lower.llvm.gemm.emit import emit_gemm
 from chainrule.lower.llvm.ir import Function, Value, lanes
 from chainrule.lower.llvm.kernel import Buffer, Kernel
-from chainrule.lower.llvm.loops import Settings
-from chainrule.lower.llvm.schedule import Operand
-from chainrule.lower.llvm.table import ARENA
+from chainrule.lower.llvm.loops.evaluate import Emission
+from chainrule.lower.llvm.loops.settings import Settings
+from chainrule.lower.llvm.plan.frame import Frame, GemmTask, Step
+from chainrule.lower.llvm.plan.group import Group
+from chainrule.lower.llvm.plan.index import Var
+from chainrule.lower.llvm.plan.schedule import Operand
+from chainrule.lower.llvm.plan.table import ARENA
 
 __all__ = ["emit_contraction", "emit_convolution"]
 

@@ -15,18 +15,19 @@ from typing import Any
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node
 from chainrule.lower.llvm import calls
-from chainrule.lower.llvm.frame import Frame, Step, nbytes
-from chainrule.lower.llvm.index import Dynamic
 from chainrule.lower.llvm.ir import Function, Module, Value
 from chainrule.lower.llvm.kernel import Buffer, Kernel
-from chainrule.lower.llvm.loops import Settings, emit_loops
+from chainrule.lower.llvm.loops.emit import emit_loops
+from chainrule.lower.llvm.loops.settings import Settings
 from chainrule.lower.llvm.machine import Machine
-from chainrule.lower.llvm.memory import rounded
-from chainrule.lower.llvm.pool import emit_barrier
-from chainrule.lower.llvm.prepare import prepare
-from chainrule.lower.llvm.recompute import planned
+from chainrule.lower.llvm.plan.arena import rounded
+from chainrule.lower.llvm.plan.frame import Frame, Step, nbytes
+from chainrule.lower.llvm.plan.index import Dynamic
+from chainrule.lower.llvm.plan.prepare import prepare
+from chainrule.lower.llvm.plan.recompute import planned
+from chainrule.lower.llvm.plan.table import ARENA, REFERENCE, STATUS, Slots
+from chainrule.lower.llvm.runtime.pool import emit_barrier
 from chainrule.lower.llvm.special import SPECIAL
-from chainrule.lower.llvm.table import ARENA, REFERENCE, STATUS, Slots
 from chainrule.lower.target import NotDefined
 
 __all__ = ["Fallback", "Program", "write_program"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from chainrule.lower.llvm.frame import Frame, Step
 from chainrule.lower.llvm.ir import Function, Value
 from chainrule.lower.llvm.kernel import Kernel
-from chainrule.lower.llvm.loops import Settings
+from chainrule.lower.llvm.loops.settings import Settings
+from chainrule.lower.llvm.plan.frame import Frame, Step
 from chainrule.lower.llvm.special.step import Writer, wide_shuffle
 from chainrule.lower.llvm.vecmath.casting import memory_type
 from chainrule.ops.random import FOLD, PARITY, ROTATIONS

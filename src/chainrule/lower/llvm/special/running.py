@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chainrule.lower.llvm.elementwise import Context, emit_elementwise
-from chainrule.lower.llvm.frame import Frame, Step
 from chainrule.lower.llvm.ir import Value
 from chainrule.lower.llvm.kernel import Kernel
-from chainrule.lower.llvm.loops import Settings
+from chainrule.lower.llvm.loops.settings import Settings
+from chainrule.lower.llvm.plan.frame import Frame, Step
 from chainrule.lower.llvm.special.step import SMALL, Emitter, Writer, load, split_at, store
 from chainrule.lower.llvm.vecmath.casting import memory_type
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from chainrule.lower.llvm.frame import Frame, Step
 from chainrule.lower.llvm.ir import Function, Value, element, is_float, vector
 from chainrule.lower.llvm.kernel import Kernel
-from chainrule.lower.llvm.loops import Settings
+from chainrule.lower.llvm.loops.settings import Settings
+from chainrule.lower.llvm.plan.frame import Frame, Step
 from chainrule.lower.llvm.special.order import less
 from chainrule.lower.llvm.special.step import Emitter, Writer, split_at
 from chainrule.lower.llvm.vecmath.casting import half_to_float, memory_type

@@ -8,11 +8,11 @@ from math import prod
 from typing import Any
 
 from chainrule.core.node import Node
-from chainrule.lower.llvm.frame import Frame, Step
-from chainrule.lower.llvm.index import Affine, Dynamic, Var
 from chainrule.lower.llvm.ir import Function, Value, lanes, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
-from chainrule.lower.llvm.loops import Settings
+from chainrule.lower.llvm.loops.settings import Settings
+from chainrule.lower.llvm.plan.frame import Frame, Step
+from chainrule.lower.llvm.plan.index import Affine, Dynamic, Var
 from chainrule.lower.llvm.vecmath.casting import memory_type
 
 __all__ = [

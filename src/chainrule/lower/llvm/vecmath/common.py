@@ -209,6 +209,25 @@ class Math:
         bits = shifted.as_bits() - self.constant(self._magic).as_bits()
         return shifted - self._magic, bits
 
+    @property
+    def _avx512(self) -> bool:
+        """Whether the instructions of AVX-512 on exponents serve this type."""
+        return self.machine.name == "avx512" and self.type in ("<16 x float>", "<8 x double>")
+
+    def _instruction(self, name: str, *values: Value) -> Value:
+        """One of these instructions, in all lanes and the current rounding mode."""
+        f = self.f
+        rest = [
+            self.constant(0.0),
+            f.constant(f"i{lanes(self.type)}", -1),
+            f.constant("i32", 4),
+        ]
+        arguments = [*values, *rest]
+        kind = "ps" if self.scalar == "float" else "pd"
+        full = f"llvm.x86.avx512.mask.{name}.{kind}.512"
+        f.module.declare(full, self.type, [a.type for a in arguments])
+        return f.call(full, self.type, *arguments)
+
     def power_of_two(self, n: Value) -> Value:
         """2ⁿ of an integer n, within the range of normal numbers."""
         return ((n + self.bias) << (self.digits - 1)).as_float()
@@ -218,36 +237,35 @@ class Math:
 
         ``x`` is near 1 and |n| at most twice the largest exponent.
         """
-        name = {"<16 x float>": "ps", "<8 x double>": "pd"}.get(self.type)
-        if self.machine.name == "avx512" and name:
-            mask = f"i{lanes(self.type)}"
-            full = f"llvm.x86.avx512.mask.scalef.{name}.512"
-            self.f.module.declare(full, self.type, [self.type] * 3 + [mask, "i32"])
-            f = self.f
-            current_rounding = f.constant("i32", 4)
-            everywhere = f.constant(mask, -1)
-            return f.call(full, self.type, x, n, self.constant(0.0), everywhere, current_rounding)
+        if self._avx512:
+            return self._instruction("scalef", x, n)
         half = count.ashr(1)
         return (x * self.power_of_two(half)) * self.power_of_two(count - half)
 
     def split(self, x: Value) -> tuple[Value, Value]:
         """The exponent k (a float) and the significand m in [√½, √2) of x = m·2ᵏ.
 
-        Denormal numbers are scaled first. What comes out for 0, negative numbers, ∞ and NaN
-        means nothing.
+        What comes out for 0, negative numbers, ∞ and NaN is for `finish_log` alone.
         """
+        if self._avx512:
+            k = self._instruction("getexp", x)
+            # in [1, 2); 1 for ±0 and ∞, NaN for negative numbers
+            significand = self._instruction("getmant", x, self.f.constant("i32", 0b1100))
+            above = significand.ge(2.0 * 0.5**0.5)
+            return above.select(k + 1.0, k), above.select(significand * 0.5, significand)
         smallest = 2.0 ** (1 - self.bias)
         tiny = x.lt(smallest)
         bits = tiny.select(x * 2.0**self.digits, x).as_bits()
         # subtracting the bits of √½ carries into the exponent where the significand is ≥ √2/2
-        offset = self.constant(0.5**0.5).as_bits()
-        exponent = (bits - offset).ashr(self.digits - 1)
+        exponent = (bits - self.constant(0.5**0.5).as_bits()).ashr(self.digits - 1)
         significand = (bits - (exponent << (self.digits - 1))).as_float()
         k = exponent.cast("sitofp", self.scalar)
         return tiny.select(k - float(self.digits), k), significand
 
     def finish_log(self, x: Value, y: Value) -> Value:
         """The logarithm y of x with its values at 0, ∞, NaN and below 0."""
+        if self._avx512:  # they came out of ±∞ and NaN in `split`
+            return y
         y = x.lt(_INFINITY).select(y, x)
         y = x.lt(0.0).select(self.constant(float("nan")), y)
         return x.eq(0.0).select(self.constant(-_INFINITY), y)

@@ -241,14 +241,10 @@ def _erfc_positive(m: Math, x: Value) -> Value:
 
 def erfinv(m: Math, x: Value) -> Value:
     """The inverse of erf; ±∞ at ±1 and NaN outside."""
-
-    def compute(m: Math, x: Value) -> Value:
-        w = -log(m, (1.0 - x) * (1.0 + x))
-        root = m.sqrt(w)
-        factor = m.horner(root - 3.25, m.pick(_TAIL))
-        if not m.single:
-            factor = root.gt(4.0).select(m.horner(root - 5.1, _FAR), factor)
-        y = x * w.lt(6.25).select(m.horner(w - 3.125, m.pick(_CENTRE)), factor)
-        return w.eq(_INFINITY).select(m.copysign(w, x), y)
-
-    return m.in_double(compute, x)
+    w = -log(m, (1.0 - x) * (1.0 + x))
+    root = m.sqrt(w)
+    factor = m.horner(root - 3.25, m.pick(_TAIL))
+    if m.scalar == "double":
+        factor = root.gt(4.0).select(m.horner(root - 5.1, _FAR), factor)
+    y = x * w.lt(6.25).select(m.horner(w - 3.125, m.pick(_CENTRE)), factor)
+    return w.eq(_INFINITY).select(m.copysign(w, x), y)

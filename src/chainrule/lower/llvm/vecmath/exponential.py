@@ -155,7 +155,9 @@ def log1p(m: Math, x: Value) -> Value:
     total, lost = m.two_sum(m.constant(1.0), x)
     k, significand = m.split(total)
     high, rest = LN2[m.scalar]
-    low = m.fma(k, rest, lost / total)
+    # at −1 and ∞ there is nothing to be added again, only 0 / 0 and ∞ − ∞
+    lost = (x.gt(-1.0) & x.lt(_INFINITY)).select(lost / total, 0.0)
+    low = m.fma(k, rest, lost)
     y = m.fma(k, high, log_sum(m, significand - 1.0, low))
     # 1 + x is 1 for a tiny x, and its own sign is that of 0
     return x.eq(0.0).select(x, m.finish_log(total, y))
@@ -164,14 +166,14 @@ def log1p(m: Math, x: Value) -> Value:
 def log2(m: Math, x: Value) -> Value:
     """The logarithm to base 2; whole for powers of 2."""
     k, significand = m.split(x)
-    return m.finish_log(x, m.fma(log_sum(m, significand - 1.0, 0.0 * k), LOG2_E, k))
+    return m.finish_log(x, m.fma(log_sum(m, significand - 1.0, m.constant(0.0)), LOG2_E, k))
 
 
 def log10(m: Math, x: Value) -> Value:
     """The logarithm to base 10."""
     k, significand = m.split(x)
     high, rest = LOG10_2[m.scalar]
-    part = m.fma(log_sum(m, significand - 1.0, 0.0 * k), LOG10_E, k * rest)
+    part = m.fma(log_sum(m, significand - 1.0, m.constant(0.0)), LOG10_E, k * rest)
     return m.finish_log(x, m.fma(k, high, part))
 
 

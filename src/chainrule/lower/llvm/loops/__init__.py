@@ -1,0 +1,1 @@
+"""Loop kernels: expressions, views and reductions along vectors."""

@@ -1,0 +1,1 @@
+"""What runs programs: machine code in memory and on disk, threads, locks."""
