@@ -18,6 +18,7 @@ from chainrule.lower.llvm import program
 from chainrule.lower.llvm.loops import emit as loops
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
 from chainrule.lower.llvm.plan import prepare
+from chainrule.lower.llvm.special import running, scatter, step
 from tests.fuzz.case import Case, arguments, function
 from tests.fuzz.judge import Judge
 
@@ -48,7 +49,8 @@ def settings(case: Case) -> Iterator[None]:
         if case.threads > 1:
             patch(program, "PER_THREAD", 1e-9)
         if case.small:
-            patch(loops, "SMALL", 16)
+            for module in (loops, running, scatter, step):
+                patch(module, "SMALL", 16)
             patch(loops, "CHUNK", 64)
             patch(prepare, "LONG", 48)
         stack.enter_context(warnings.catch_warnings())

@@ -272,7 +272,7 @@ class _Nest(Line):
         return 1 + max(self.group.passes[node] for node in self.group.members)
 
     def _row(self) -> list[Value]:
-        em, f = self.em, self.f
+        em = self.em
         assert self.last is not None
         vectors = self.last.extent // self.count
         for number in range(self._passes()):
@@ -365,7 +365,7 @@ class _Nest(Line):
         return []
 
     def _block(self, start: Value, copies: int, rest: int) -> None:
-        em, f = self.em, self.f
+        em = self.em
         assert self.last is not None
         em.know(self.last, start)
         mask = em.first_lanes(rest) if rest and self.count > 1 else None

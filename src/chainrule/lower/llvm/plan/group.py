@@ -274,7 +274,7 @@ class Group:
         return False
 
     def _orders(self) -> Iterator[list[Var]]:
-        """Orders of the variables in which a result may be laid out: as here, or as what is read."""
+        """Orders of the variables that a result may be laid out in: as here, or as what is read."""
         yield self.axes
         known = [self.axes]
         for access in list(self.reads):

@@ -120,7 +120,7 @@ def _contract(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node 
         order = [label for label in out if label in a and label in b] + rows + columns
         moved = symbolic(node.primitive, (x, y), (a, b, tuple(order)))
         again = _contract(moved, (x, y), forced)
-        return _permuted(moved if again is None else again, tuple(order.index(l) for l in out))
+        return _permuted(moved if again is None else again, tuple(map(order.index, out)))
     found = symbolic(node.primitive, (x, y), node.argument)
     if as_product(found, strided(x, forced), strided(y, forced)) is not None:
         return found
@@ -217,7 +217,7 @@ def _logsumexp(node: Node, x: Node) -> Node:
 
 def _in_two_steps(node: Node, x: Node, forced: set[Node]) -> Node | None:
     """A long reduction to few results, in pieces that threads can share."""
-    axes, keepdims = node.argument
+    axes = node.argument[0]
     folded = prod(x.shape[axis] for axis in axes)
     kept = x.type.size // folded if folded else 0
     if folded * max(kept, 1) < 2 * LONG or kept > 4 or not axes:

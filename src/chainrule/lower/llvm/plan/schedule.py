@@ -44,7 +44,43 @@ LONG = 100
 """Work after which a value is anchored in any case, so that expressions stay small."""
 
 _SIMPLE = frozenset(
-    ["equal", "greater", "logical_not", "sign", "abs", "where", "maximum", "minimum", "less", "logical_and", "logical_or", "add", "sub", "neg", "mul", "relu", "stop_gradient", "not_equal", "less_equal", "greater_equal", "logical_xor", "isfinite", "isnan", "isinf", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_invert", "left_shift", "right_shift", "floor", "ceil", "round", "trunc", "cast"]
+    [
+        "equal",
+        "greater",
+        "logical_not",
+        "sign",
+        "abs",
+        "where",
+        "maximum",
+        "minimum",
+        "less",
+        "logical_and",
+        "logical_or",
+        "add",
+        "sub",
+        "neg",
+        "mul",
+        "relu",
+        "stop_gradient",
+        "not_equal",
+        "less_equal",
+        "greater_equal",
+        "logical_xor",
+        "isfinite",
+        "isnan",
+        "isinf",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "bitwise_invert",
+        "left_shift",
+        "right_shift",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "cast",
+    ]
 )
 
 

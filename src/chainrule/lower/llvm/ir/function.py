@@ -1,298 +1,31 @@
-"""A small writer of LLVM IR: values with operators, functions, structured loops, modules.
-
-The text goes to LLVM's own parser. It is written by hand because that takes a third of the time
-of building instruction objects, and starting quickly is part of the product.
-
-A function is a tree of *regions*. Code is appended to the current region; every loop has a
-region just before it, its preheader, so that what does not change in the loop can still be placed
-outside of it after the loop was opened. Code placed in a preheader must be straight-line.
-
-No fast-math flag is written unless it is asked for: ``x + y`` rounds once, as NumPy's does.
-"""
+"""Functions: regions of lines, loops, branches, loads and stores."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
-__all__ = ["Function", "Loop", "Module", "Region", "Value", "element", "lanes", "vector"]
+from chainrule.lower.llvm.ir.types import (
+    Number,
+    bits,
+    constant_text,
+    element,
+    lanes,
+    mangled,
+    scalar_text,
+    vector,
+)
+from chainrule.lower.llvm.ir.value import Value
 
-Number = int | float | bool
+if TYPE_CHECKING:
+    from chainrule.lower.llvm.ir.module import Module
+
+__all__ = ["Function", "Loop", "Region"]
 
 INLINED, SHARE = 40, 1 / 8
 """A function called from more places than this is put into each of them only while its copies are
 a smaller share than this of the module's text: then compiling them hardly counts."""
-
-
-# -- types are LLVM's own texts: "float", "<16 x float>", "i64", "ptr" -----------------------------
-
-
-def lanes(type: str) -> int:
-    """How many lanes a type has: 0 for a scalar.
-
-    >>> lanes("<16 x float>"), lanes("i64")
-    (16, 0)
-    """
-    return int(type[1 : type.index(" ")]) if type[0] == "<" else 0
-
-
-def element(type: str) -> str:
-    """The type of one lane.
-
-    >>> element("<16 x float>"), element("double")
-    ('float', 'double')
-    """
-    return type[type.index("x") + 2 : -1] if type[0] == "<" else type
-
-
-def vector(count: int, type: str) -> str:
-    """The vector of ``count`` lanes of a scalar type; the scalar type itself for 0 lanes.
-
-    >>> vector(8, "double"), vector(0, "i1")
-    ('<8 x double>', 'i1')
-    """
-    return f"<{count} x {type}>" if count else type
-
-
-def with_element(type: str, scalar: str) -> str:
-    """The type with as many lanes as ``type``, of another scalar type."""
-    return vector(lanes(type), scalar)
-
-
-_BITS = {"half": 16, "float": 32, "double": 64, "ptr": 64}
-
-
-def bits(type: str) -> int:
-    """The size of one lane in bits."""
-    scalar = element(type)
-    return _BITS[scalar] if scalar in _BITS else int(scalar[1:])
-
-
-def is_float(type: str) -> bool:
-    """Whether its lanes are floating-point numbers."""
-    return element(type) in ("float", "double", "half")
-
-
-def scalar_text(type: str, value: Number) -> str:
-    """A constant of a scalar type as LLVM writes it, exact to the bit."""
-    if type == "double":
-        return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
-    if type == "float":
-        # LLVM writes float constants as the double of the same value
-        return scalar_text("double", _to_float32(float(value)))
-    if type == "half":
-        return f"0xH{struct.unpack('<H', struct.pack('<e', float(value)))[0]:04X}"
-    if type == "i1":
-        return "true" if value else "false"
-    if type == "ptr":
-        return "null"
-    return str(int(value))
-
-
-def _to_float32(value: float) -> float:
-    try:
-        return struct.unpack("<f", struct.pack("<f", value))[0]  # type: ignore[no-any-return]
-    except OverflowError:
-        return float("inf") if value > 0 else -float("inf")
-
-
-def constant_text(type: str, value: Number) -> str:
-    """A constant, the same in every lane."""
-    scalar = element(type)
-    text = scalar_text(scalar, value)
-    count = lanes(type)
-    return f"splat ({scalar} {text})" if count else text
-
-
-# -- values ----------------------------------------------------------------------------------------
-
-
-class Value:
-    """An SSA value or constant: its text and type, and the function that writes with it.
-
-    Operators work lane by lane; a Python number becomes a constant of the other operand's type.
-    ``+ - * /`` follow the type (floating-point or integer; ``/`` is for floats only), ``& | ^ ~``
-    are for integers and i1. Comparisons are methods: ``x.lt(y)`` is the ordered comparison, false
-    with NaN.
-    """
-
-    __slots__ = ("f", "text", "type")
-
-    def __init__(self, f: Function, type: str, text: str) -> None:
-        self.f = f
-        self.type = type
-        self.text = text
-
-    def __repr__(self) -> str:
-        return f"{self.type} {self.text}"
-
-    def _other(self, other: Value | Number) -> str:
-        if isinstance(other, Value):
-            assert other.type == self.type, f"{self!r} with {other!r}"
-            return other.text
-        return constant_text(self.type, other)
-
-    def _binary(self, for_float: str, for_int: str, other: Value | Number) -> Value:
-        name = f"{for_float}{self.f.flags}" if is_float(self.type) else for_int
-        return self.f.emit(self.type, f"{name} {self.type} {self.text}, {self._other(other)}")
-
-    def _reflected(self, other: Number) -> Value:
-        return Value(self.f, self.type, constant_text(self.type, other))
-
-    def __add__(self, other: Value | Number) -> Value:
-        return self._binary("fadd", "add", other)
-
-    def __radd__(self, other: Number) -> Value:
-        return self._reflected(other) + self
-
-    def __sub__(self, other: Value | Number) -> Value:
-        return self._binary("fsub", "sub", other)
-
-    def __rsub__(self, other: Number) -> Value:
-        return self._reflected(other) - self
-
-    def __mul__(self, other: Value | Number) -> Value:
-        return self._binary("fmul", "mul", other)
-
-    def __rmul__(self, other: Number) -> Value:
-        return self._reflected(other) * self
-
-    def __truediv__(self, other: Value | Number) -> Value:
-        return self._binary("fdiv", "", other)
-
-    def __rtruediv__(self, other: Number) -> Value:
-        return self._reflected(other) / self
-
-    def __neg__(self) -> Value:
-        if is_float(self.type):
-            return self.f.emit(self.type, f"fneg {self.type} {self.text}")
-        return 0 - self
-
-    def __and__(self, other: Value | Number) -> Value:
-        return self._binary("", "and", other)
-
-    def __or__(self, other: Value | Number) -> Value:
-        return self._binary("", "or", other)
-
-    def __xor__(self, other: Value | Number) -> Value:
-        return self._binary("", "xor", other)
-
-    def __invert__(self) -> Value:
-        return self ^ (1 if element(self.type) == "i1" else -1)
-
-    def __lshift__(self, other: Value | Number) -> Value:
-        return self._binary("", "shl", other)
-
-    def lshr(self, other: Value | Number) -> Value:
-        """Logical shift to the right: zeros come in."""
-        return self._binary("", "lshr", other)
-
-    def ashr(self, other: Value | Number) -> Value:
-        """Arithmetic shift to the right: the sign comes in."""
-        return self._binary("", "ashr", other)
-
-    def compare(self, for_float: str, for_int: str, other: Value | Number) -> Value:
-        kind, name = ("fcmp", for_float) if is_float(self.type) else ("icmp", for_int)
-        return self.f.emit(
-            with_element(self.type, "i1"),
-            f"{kind} {name} {self.type} {self.text}, {self._other(other)}",
-        )
-
-    def lt(self, other: Value | Number) -> Value:
-        return self.compare("olt", "slt", other)
-
-    def le(self, other: Value | Number) -> Value:
-        return self.compare("ole", "sle", other)
-
-    def gt(self, other: Value | Number) -> Value:
-        return self.compare("ogt", "sgt", other)
-
-    def ge(self, other: Value | Number) -> Value:
-        return self.compare("oge", "sge", other)
-
-    def eq(self, other: Value | Number) -> Value:
-        return self.compare("oeq", "eq", other)
-
-    def ne(self, other: Value | Number) -> Value:
-        """Unequal; true with NaN, as in Python."""
-        return self.compare("une", "ne", other)
-
-    def is_nan(self) -> Value:
-        return self.compare("uno", "", self)
-
-    def select(self, yes: Value, no: Value | Number) -> Value:
-        """``yes`` where this i1 is true, else ``no``."""
-        other = yes._other(no)
-        return self.f.emit(
-            yes.type,
-            f"select {self.type} {self.text}, {yes.type} {yes.text}, {yes.type} {other}",
-        )
-
-    def cast(self, how: str, scalar: str) -> Value:
-        """``zext``, ``sext``, ``trunc``, ``fpext``, ``fptrunc``, ``sitofp``, ``fptosi``, ``bitcast``, …"""
-        type = with_element(self.type, scalar)
-        if type == self.type:
-            return self
-        return self.f.emit(type, f"{how} {self.type} {self.text} to {type}")
-
-    def as_bits(self) -> Value:
-        """The same bits as an integer."""
-        return self.cast("bitcast", f"i{bits(self.type)}")
-
-    def as_float(self) -> Value:
-        """The same bits as a float or double."""
-        return self.cast("bitcast", {16: "half", 32: "float", 64: "double"}[bits(self.type)])
-
-    def splat(self, count: int) -> Value:
-        """The scalar in every one of ``count`` lanes."""
-        if lanes(self.type) or not count:
-            return self
-        type = vector(count, self.type)
-        one = self.f.emit(type, f"insertelement {type} poison, {self.type} {self.text}, i32 0")
-        return self.f.emit(
-            type,
-            f"shufflevector {type} {one.text}, {type} poison, <{count} x i32> zeroinitializer",
-        )
-
-    def lane(self, index: int | Value) -> Value:
-        """One lane of a vector."""
-        place = f"i32 {index}" if isinstance(index, int) else f"{index.type} {index.text}"
-        return self.f.emit(
-            element(self.type), f"extractelement {self.type} {self.text}, {place}"
-        )
-
-    def with_lane(self, index: int, value: Value) -> Value:
-        """The vector with one lane replaced."""
-        return self.f.emit(
-            self.type,
-            f"insertelement {self.type} {self.text}, {value.type} {value.text}, i32 {index}",
-        )
-
-    def shuffle(self, order: Sequence[int], other: Value | None = None) -> Value:
-        """Lanes of this vector (and ``other``, counted on) in the given order."""
-        type = vector(len(order), element(self.type))
-        mask = ", ".join(f"i32 {place}" for place in order)
-        second = "poison" if other is None else other.text
-        return self.f.emit(
-            type,
-            f"shufflevector {self.type} {self.text}, {self.type} {second}, "
-            f"<{len(order)} x i32> <{mask}>",
-        )
-
-    def offset(self, count: Value | int, scalar: str = "i8") -> Value:
-        """The pointer, ``count`` elements of ``scalar`` further on."""
-        if isinstance(count, int):
-            if count == 0:
-                return self
-            return self.f.emit("ptr", f"getelementptr {scalar}, ptr {self.text}, i64 {count}")
-        return self.f.emit(
-            "ptr", f"getelementptr {scalar}, ptr {self.text}, {count.type} {count.text}"
-        )
-
-
-# -- functions -------------------------------------------------------------------------------------
 
 
 class Region:
@@ -376,7 +109,7 @@ class Function:
         self._count = 0
         module.functions.append(self)
 
-    # -- writing ---------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     def line(self, text: str) -> None:
         self.region.parts.append("  " + text)
@@ -434,7 +167,7 @@ class Function:
     def intrinsic(self, name: str, result: str, *args: Value) -> Value:
         """Call an LLVM intrinsic; ``name`` without ``llvm.`` and without the type suffix of
         overloads, which is taken from the arguments: ``intrinsic("fma", t, a, b, c)``."""
-        suffix = _mangled(args[0].type)
+        suffix = mangled(args[0].type)
         full = f"llvm.{name}.{suffix}"
         self.module.declare(full, result, [a.type for a in args])
         return self.call(full, result, *args)
@@ -443,9 +176,7 @@ class Function:
         """The same scalar or pointer, of which LLVM does not know where it comes from. At the head
         of a loop body it saves half of the time of compiling the loops inside: loop strength
         reduction no longer takes all the address arithmetic around them apart."""
-        return self.emit(
-            value.type, f'call {value.type} asm "", "=r,0"({value.type} {value.text})'
-        )
+        return self.emit(value.type, f'call {value.type} asm "", "=r,0"({value.type} {value.text})')
 
     def fma(self, a: Value, b: Value | Number, c: Value | Number) -> Value:
         """a·b + c, rounded once."""
@@ -454,7 +185,7 @@ class Function:
     def _like(self, a: Value, b: Value | Number) -> Value:
         return b if isinstance(b, Value) else self.constant(a.type, b)
 
-    # -- memory ----------------------------------------------------------------------------------------
+    # -- memory ------------------------------------------------------------------------------------
 
     def alloca(self, type: str, count: int = 1, align: int = 64) -> Value:
         """Memory on the stack, for the whole function."""
@@ -480,7 +211,7 @@ class Function:
 
     def masked_load(self, type: str, pointer: Value, mask: Value) -> Value:
         """Lanes of ``mask`` from memory, zeros elsewhere; nothing else is read."""
-        name = f"llvm.masked.load.{_mangled(type)}.p0"
+        name = f"llvm.masked.load.{mangled(type)}.p0"
         zero = self.constant(type, 0)
         align = max(bits(type) // 8, 1)
         self.module.masked(name, type, "load")
@@ -497,7 +228,7 @@ class Function:
             # LLVM 22 writes four bytes here if the value was truncated from i32 to i8
             self.store(value.lane(0), pointer)
             return
-        name = f"llvm.masked.store.{_mangled(type)}.p0"
+        name = f"llvm.masked.store.{mangled(type)}.p0"
         align = max(bits(type) // 8, 1)
         self.module.masked(name, type, "store")
         self.line(
@@ -512,20 +243,18 @@ class Function:
             vector(count, "ptr"),
             f"getelementptr {element(type)}, ptr {base.text}, {places.type} {places.text}",
         )
-        name = f"llvm.masked.scatter.{_mangled(type)}.v{count}p0"
+        name = f"llvm.masked.scatter.{mangled(type)}.v{count}p0"
         self.module.declare(name, "void", [type, pointers.type, mask.type])
         self.line(
             f"call void @{name}({type} {value.text}, {pointers.type} "
             f"align {max(bits(type) // 8, 1)} {pointers.text}, {mask.type} {mask.text})"
         )
 
-    # -- structure -------------------------------------------------------------------------------------
+    # -- structure ---------------------------------------------------------------------------------
 
     def new_label(self, stem: str) -> str:
         self._count += 1
         return f"{stem}{self._count}"
-
-    _new_label = new_label
 
     def start_block(self, label: str) -> None:
         self.region.parts.append(f"{label}:")
@@ -629,9 +358,7 @@ class Function:
         self.branch(done)
         self.start_block(done)
 
-    def choose(
-        self, condition: Value, yes: Callable[[], Value], no: Callable[[], Value]
-    ) -> Value:
+    def choose(self, condition: Value, yes: Callable[[], Value], no: Callable[[], Value]) -> Value:
         """The value of one of two pieces of code, of which only one runs."""
         labels = [self.new_label(stem) for stem in ("yes", "no", "done")]
         self.branch_if(condition, labels[0], labels[1])
@@ -657,72 +384,3 @@ class Function:
             attributes = attributes.replace("alwaysinline", "noinline")
         head = f"define {linkage}{self.result} @{self.name}({self._head}) {attributes} {{"
         return f"{head}\nentry:\n{body}\n}}"
-
-
-def _mangled(type: str) -> str:
-    scalar = element(type)
-    short = {"float": "f32", "double": "f64", "half": "f16", "ptr": "p0"}.get(scalar, scalar)
-    return f"v{lanes(type)}{short}" if lanes(type) else short
-
-
-class Module:
-    """A set of functions. `str` gives the text.
-
-    Args:
-        attributes: appended to every function's, such as ``"nounwind"``.
-    """
-
-    def __init__(self, attributes: str = "nounwind") -> None:
-        self.functions: list[Function] = []
-        self.attributes = attributes
-        self._declared: dict[str, str] = {}
-        self._library: dict[str, str] = {}
-        self._globals: list[str] = []
-        self.calls: dict[str, int] = {}
-
-    def function(
-        self,
-        name: str,
-        params: Sequence[tuple[str, str]],
-        result: str = "void",
-        attributes: str = "",
-        internal: bool = True,
-    ) -> Function:
-        return Function(
-            self, name, params, result, f"{attributes} {self.attributes}".strip(), internal
-        )
-
-    def declare(self, name: str, result: str, params: Sequence[str]) -> None:
-        """Make an external function or an intrinsic known; once is enough."""
-        self._declared.setdefault(name, f"declare {result} @{name}({', '.join(params)})")
-
-    def masked(self, name: str, type: str, kind: str) -> None:
-        mask = with_element(type, "i1")
-        if kind == "load":
-            self.declare(name, type, ["ptr", mask, type])
-        else:
-            self.declare(name, "void", [type, "ptr", mask])
-
-    def table(self, scalar: str, values: Sequence[Number], align: int = 64) -> str:
-        """The name of a constant array in memory."""
-        name = f"table{len(self._globals)}"
-        text = ", ".join(f"{scalar} {scalar_text(scalar, v)}" for v in values)
-        self._globals.append(
-            f"@{name} = internal constant [{len(values)} x {scalar}] [{text}], align {align}"
-        )
-        return name
-
-    def library(self, name: str, build: Callable[[], Any]) -> str:
-        """The name of a function that ``build`` writes the first time it is asked for."""
-        if name not in self._library:
-            self._library[name] = name
-            build()
-        return name
-
-    def __str__(self) -> str:
-        bodies = ["\n".join(f.body.lines()) for f in self.functions]
-        total = sum(map(len, bodies))
-        written = [
-            f.definition(body, total) for f, body in zip(self.functions, bodies, strict=True)
-        ]
-        return "\n\n".join([*self._globals, *self._declared.values(), *written])
