@@ -16,7 +16,7 @@ __all__ = ["GemmShape", "Plan", "ceil_div", "parts_of_k", "plan", "size_of"]
 
 ALIGN = 64
 DIRECT_FINISH = 64  # up to this k the epilogue works on registers, beyond on a buffer
-TASK_FLOPS = 1 << 20  # a task is not cut below this: about six microseconds
+TASK_FLOPS = 1 << 18  # a task is not cut below this: about two microseconds
 TASKS = 16  # enough to share evenly among two to eight threads
 TASK_BYTES = 1 << 17  # of B, in a task that reads it once
 STREAM_BYTES = 16384  # of each row of B in such a task,
