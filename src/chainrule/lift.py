@@ -11,9 +11,20 @@ from chainrule.core.errors import DTypeError, ShapeError
 from chainrule.core.node import Node, array, literal
 from chainrule.core.types import DTYPES, as_dtype
 from chainrule.methods import TensorMethods
+from chainrule.modes import current
 from chainrule.ops.shape import cast
 
-__all__ = ["BOOL", "FLOAT", "INT", "as_node", "floating", "promote", "scalar_node", "to_numpy"]
+__all__ = [
+    "BOOL",
+    "FLOAT",
+    "INT",
+    "as_node",
+    "floating",
+    "is_number",
+    "promote",
+    "scalar_node",
+    "to_numpy",
+]
 
 FLOAT = DTYPES["float64"]
 INT = DTYPES["int64"]
@@ -35,6 +46,11 @@ def as_node(value: Any, dtype: np.dtype[Any] | None = None) -> Node:
     if dtype is not None and node.dtype is not dtype:
         node = cast(node, dtype=dtype)
     return node
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a Python number, which does not widen the dtype of an array."""
+    return type(value) in _SCALARS
 
 
 def keeps_graph(value: Any) -> bool:
@@ -91,8 +107,10 @@ def promote(*values: Any, to_float: bool = False) -> list[Node]:
     nodes: list[Node | None] = [
         None if type(value) in _SCALARS else as_node(value) for value in values
     ]
-    strong = [node.dtype for node in nodes if node is not None]
+    numbers = current.weak or ()
+    strong = [node.dtype for node in nodes if node is not None and node not in numbers]
     weak = {_SCALARS[type(value)] for value in values if type(value) in _SCALARS}
+    weak |= {node.dtype.kind for node in nodes if node is not None and node in numbers}
     if strong:
         dtype = strong[0]
         for other in strong[1:]:

@@ -20,6 +20,7 @@ class _Mode(threading.local):
     grad = True
     notes: dict[Node, set[SourceLine]] | None = None
     conversions: list[bool] | None = None
+    weak: set[Node] | None = None
 
 
 current = _Mode()
@@ -27,19 +28,28 @@ current = _Mode()
 
 @contextmanager
 def mode(
-    *, grad: bool | None = None, notes: dict[Node, set[SourceLine]] | None = None
+    *,
+    grad: bool | None = None,
+    notes: dict[Node, set[SourceLine]] | None = None,
+    weak: set[Node] | None = None,
 ) -> Iterator[None]:
-    """Within the block record derivatives or not, and note the source line of every node."""
-    before = (current.grad, current.notes)
+    """Within the block record derivatives or not, and note the source line of every node.
+
+    ``weak`` are nodes that stand for Python numbers, which do not widen an array; what is computed
+    from them alone is added.
+    """
+    before = (current.grad, current.notes, current.weak)
     if grad is not None:
         current.grad = grad
     if notes is not None:
         current.notes = notes
+    if weak is not None:
+        current.weak = weak
     current.special = not current.grad or current.notes is not None
     try:
         yield
     finally:
-        current.grad, current.notes = before
+        current.grad, current.notes, current.weak = before
         current.special = not current.grad or current.notes is not None
 
 

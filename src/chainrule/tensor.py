@@ -18,7 +18,16 @@ from chainrule.core.errors import (
     ShapeError,
     TraceError,
 )
-from chainrule.core.node import VARIABLE, Node, apply, array, literal, topological, variable
+from chainrule.core.node import (
+    LITERAL,
+    VARIABLE,
+    Node,
+    apply,
+    array,
+    literal,
+    topological,
+    variable,
+)
 from chainrule.core.source import user_location
 from chainrule.core.types import ArrayType, as_dtype
 from chainrule.lift import BOOL, FLOAT, INT, as_node, keeps_graph, promote, scalar_node, to_numpy
@@ -75,6 +84,9 @@ def wrap(node: Node) -> Tensor:
             line = user_location()
             if line is not None:
                 _mode.notes.setdefault(node, set()).add(line)
+        weak = _mode.weak
+        if weak and node.sources and all(s in weak or s.primitive is LITERAL for s in node.sources):
+            weak.add(node)
     return Tensor(node)
 
 
@@ -324,12 +336,13 @@ class Tensor(TensorMethods):
         root = self.node
         if root.value is None:
             raise TraceError(
-                "backward() inside a traced function (vmap, scan, checkpoint, trace) has no values "
+                "backward() inside a traced function (compile, vmap, scan, checkpoint) has no values "
                 "to add to .grad; use cr.grad there, which returns the gradient"
             )
         if not root.tracked:
             raise GradientError(
-                "backward() on a tensor that does not depend on any leaf with requires_grad=True"
+                "backward() on a tensor that does not depend on any leaf with requires_grad=True "
+                "(results of a compiled function carry no history: compile value_and_grad instead)"
             )
         if gradient is None:
             if root.shape != ():

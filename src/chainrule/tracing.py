@@ -13,7 +13,7 @@ from chainrule.core.node import Node, input_node, oldest, topological
 from chainrule.core.source import SourceLine
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import ArrayType
-from chainrule.lift import as_node
+from chainrule.lift import as_node, is_number
 from chainrule.ops.shape import alias
 from chainrule.tensor import Tensor, mode
 
@@ -75,14 +75,24 @@ def trace(f: Callable[..., Any], *args: Any) -> Program:
             "cr.linalg.trace(x)"
         )
     leaves, structure = flatten(args)
-    return trace_types(f, structure, [as_node(leaf).type for leaf in leaves])
+    types = [as_node(leaf).type for leaf in leaves]
+    return trace_types(f, structure, types, [is_number(leaf) for leaf in leaves])
 
 
-def trace_types(f: Callable[..., Any], structure: Tree, types: Sequence[ArrayType]) -> Program:
-    """The graph of ``f`` for arguments of this structure, with leaves of these types."""
+def trace_types(
+    f: Callable[..., Any],
+    structure: Tree,
+    types: Sequence[ArrayType],
+    numbers: Sequence[bool] | None = None,
+) -> Program:
+    """The graph of ``f`` for arguments of this structure, with leaves of these types.
+
+    ``numbers`` says which leaves are Python numbers, which do not widen an array.
+    """
     holes = [input_node(type) for type in types]
     notes: dict[Node, set[SourceLine]] = {}
-    with mode(grad=True, notes=notes):
+    weak = {hole for hole, number in zip(holes, numbers or [], strict=False) if number}
+    with mode(grad=True, notes=notes, weak=weak):
         returned = f(*structure.build(map(Tensor, holes)))
     results, result = flatten(returned)
     outputs, moved = without_aliases([as_node(leaf) for leaf in results])

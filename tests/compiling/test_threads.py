@@ -213,3 +213,35 @@ print("done")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
+
+
+@pytest.mark.parametrize("size", [3, 200])
+def test_the_slow_way_from_several_threads(size):
+    """Arguments that are not contiguous, and programs that call the reference."""
+    solve = cr.compile(lambda a, b: cr.linalg.solve(a + 5 * cr.eye(a.shape[0]), b) + 1)
+    double = cr.compile(lambda x: cr.cumsum(x.T @ x, axis=0) * 2)
+    wide = [np.random.default_rng(i).normal(size=(size, 2 * size)) for i in range(4)]
+    wanted = [(double(x[:, ::2]), solve(x[:, ::2], x[:, 1])) for x in wide]
+
+    def work(i):
+        for turn in range(20):
+            k = (i + turn) % 4
+            same_bits((double(wide[k][:, ::2]), solve(wide[k][:, ::2], wide[k][:, 1])), wanted[k])
+
+    together(4, work)
+
+
+def test_errors_of_the_reference_belong_to_their_call():
+    f = cr.compile(lambda a: cr.linalg.cholesky(a) * 2)
+    good, bad = np.eye(4), -np.eye(4)
+    f(good)
+
+    def work(i):
+        for _ in range(30):
+            if i % 2:
+                np.testing.assert_array_equal(f(good).numpy(), 2 * good)
+            else:
+                with pytest.raises(Exception, match="positive definite"):
+                    f(bad)
+
+    together(4, work)

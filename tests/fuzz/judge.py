@@ -76,6 +76,13 @@ class _Noise:
         some = self.rng.choice(np.array([*values, 0.5]), where.shape)
         return np.where(where & (some != 0.5), some.astype(otherwise.dtype), otherwise)
 
+    def cancelled(self, value: Any, a: Any, b: Any) -> Any:
+        """A difference of equal numbers, one of which was rounded, may also be 0."""
+        value = np.asarray(value)
+        noise = 8 * float(np.finfo(value.dtype).eps) * np.maximum(np.abs(a), np.abs(b))
+        zero = (np.abs(value) <= noise) & (self.rng.random(value.shape) < 0.5)
+        return np.where(zero, np.zeros_like(value), value)
+
     def signed(self, value: Any) -> Any:
         """Zeros with any sign."""
         value = np.asarray(value)
@@ -110,7 +117,8 @@ class _Noise:
                 size = size + np.max(size, where=np.isfinite(size), initial=0.0)
             return self.moved(value, 8.0, size)
         if isinstance(node.primitive, Elementwise):
-            value = self.signed(value) if name in ("add", "sub") else value
+            if name in ("add", "sub"):
+                value = self.signed(self.cancelled(value, *sources))
             if name in ("lgamma", "polygamma"):  # near their zeros accurate to parts of 1
                 x = np.asarray(sources[0])
                 denormal = np.abs(x) < np.finfo(x.dtype).smallest_normal  # reference: 1/x = inf

@@ -184,6 +184,15 @@ KNOWN = {
         (3,),
         seed=641536045,
     ),
+    "rewrite/indexing: the extent of an index array is lost with an axis of extent 1": Case(
+        (
+            Leaf((), "int8", "-15,15"),
+            Leaf((1, 15, 1), "int64", "0,1"),
+            Leaf((15, 1), "float16"),
+        ),
+        (Step("lgamma", (2,)), Step("gather", (3, 1, 0), ((1, 0),))),
+        (4,),
+    ),
     "conv/tile: neighbouring pixels of a single place have distance 0": Case(
         (Leaf((1, 16, 1), "float16"), Leaf((16, 8, 1), "float16")),
         (Step("conv", (0, 1), ((2,), ((0, 0),), (1,), (2,), 2, 1)),),

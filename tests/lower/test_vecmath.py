@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,12 @@ from bench.vecmath_ulps import (
     float64_error,
 )
 from chainrule.lower.llvm import elementwise, vecmath
-from chainrule.lower.llvm.ir import Module, vector
+from chainrule.lower.llvm.ir import Module, Value, element, vector
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
 from chainrule.lower.llvm.runtime.jit import compile_object
 from chainrule.lower.llvm.vecmath import Accuracy
 from chainrule.ops.table import PRIMITIVES
-from tests.lower.native import Array, native
+from tests.lower.native import Array, Native, module_text, native
 
 FLOATS = ("float32", "float64")
 CASES = [(name, argument) for name in UNARY for argument in ARGUMENTS.get(name, [()])]
@@ -104,6 +105,38 @@ def test_special_values_of_two_arguments(name: str, dtype: str, machine: Machine
     np.testing.assert_allclose(y, expected, rtol=4 * float(info.eps), atol=0)
     at = ~np.isnan(expected)
     np.testing.assert_array_equal(np.signbit(y[at]), np.signbit(expected[at]))
+
+
+@machines
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    "exponent", [0.5, -0.5, 1.5, -3.0, 4.0, 0.0, -0.0, np.inf, -np.inf, np.nan]
+)
+def test_constant_exponents(exponent: float, dtype: str, machine: Machine) -> None:
+    """They become part of the function."""
+    info = np.finfo(dtype)
+    sizes = [0, info.smallest_subnormal, info.tiny, 0.3, 1, 2, 3.1, info.max, np.inf]
+    x = np.array([np.nan, *sizes, *(-size for size in map(np.dtype(dtype).type, sizes))], dtype)
+
+    def write(c: elementwise.Context, values: Sequence[Value]) -> Value:
+        power = c.f.constant(element(values[0].type), exponent).splat(16)
+        return elementwise.emit_elementwise(c, "pow", [values[0], power])
+
+    y = Native(module_text(write, [dtype], dtype, machine), dtype, 16, machine)(x)
+    expected = reference("pow", x, np.full_like(x, exponent))
+    np.testing.assert_allclose(y, expected, rtol=3 * float(info.eps), atol=0)
+    at = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(y[at]), np.signbit(expected[at]))
+
+
+def test_pow_where_its_logarithm_is_short() -> None:
+    """Near 1, where x lies in one binade with its inverse, the error grows with the exponent."""
+    rng = np.random.default_rng(5)
+    x = rng.uniform(0.70, 1.42, 200000).astype(np.float32)
+    y = (rng.uniform(-88, 88, x.size) / np.log(x.astype(np.float64))).astype(np.float32)
+    exact = reference("pow", x.astype(np.float64), y.astype(np.float64))
+    error = errors(native("pow", "float32", (), None, 2)(x, y), exact, 24, -149)
+    assert 0 < error.max() <= elementwise.ulps("pow", "float32")
 
 
 @machines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,9 @@ LONG = 20.0
 """Microseconds from which a run releases the GIL."""
 
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-_PROGRAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
+_TYPES = (None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
+_PROGRAM = ctypes.CFUNCTYPE(*_TYPES)
+_SHORT_PROGRAM = ctypes.PYFUNCTYPE(*_TYPES)  # keeps the GIL
 
 
 class Bound:
@@ -33,8 +36,8 @@ class Bound:
         program: what it was made from.
         address: of the function ``program``.
         table: base pointers; 0 for inputs and outputs, which are different in every call.
-        lock: held while the program runs, where that takes long enough to release the GIL.
-        error: what the reference raised in the last run.
+        lock: held while the program runs, where that takes long enough to release the GIL, or
+            where the reference may release it; else None, and the GIL is kept.
     """
 
     def __init__(self, program: Program, machine: Machine) -> None:
@@ -42,19 +45,17 @@ class Bound:
         self._code = load(cached_object(program.text, machine))
         self.address = self._code.address("program")
         self._memory = np.empty(program.arena + 64, np.uint8)
-        self._status = np.zeros(2, np.int64)
         self._callback = _CALLBACK(self._reference)
         self._constants = list(program.constants.values())
-        self.error: BaseException | None = None
+        self._local = threading.local()
         table = [0] * program.slots
         table[ARENA] = -(-self._memory.ctypes.data // 64) * 64
-        table[STATUS] = self._status.ctypes.data
         table[REFERENCE] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
         for slot, value in program.constants.items():
             table[slot] = value.ctypes.data
         self.table = tuple(table)
         long = program.microseconds > LONG or program.threads > 1
-        self.lock = Lock() if long else None
+        self.lock = Lock() if long or program.fallbacks else None
         self._policy = (ctypes.c_int64 * (POLICY_BYTES // 8))()
 
     @property
@@ -85,15 +86,22 @@ class Bound:
             results.append(by_slot[slot])
         for slot, value in by_slot.items():
             table[slot] = value.ctypes.data
-        self._status[0] = 0
+        status = np.zeros(2, np.int64)  # of this call: others may run before it is looked at
+        table[STATUS] = status.ctypes.data
         address = ctypes.addressof(table)
         if self.threads > 1:
             pool().launch(self.address, address, self.threads, self.policy)
         else:
-            _PROGRAM(self.address)(address, 0, 1, None)
-        if self._status[0]:
-            raise StatusError(int(self._status[0]))
+            call = _SHORT_PROGRAM if self.lock is None else _PROGRAM
+            call(self.address)(address, 0, 1, None)
+        if status[0]:
+            raise StatusError(int(status[0]))
         return results
+
+    def take_error(self) -> BaseException | None:
+        """What the reference raised in the last run of this thread, and forget it."""
+        error, self._local.error = getattr(self._local, "error", None), None
+        return error
 
     def _reference(self, table: int, number: int) -> None:
         """Called by the program: evaluate a node that has no native code."""
@@ -108,8 +116,8 @@ class Bound:
                 part = found[result.argument[0]] if result.primitive.name == "item" else found
                 _view(pointers, buffer, result)[...] = part
         except BaseException as error:  # it must not pass through native code
-            self.error = error
-            status = ctypes.c_int64.from_address(pointers[STATUS] or self.table[STATUS])
+            self._local.error = error  # the caller's own thread is here
+            status = ctypes.c_int64.from_address(pointers[STATUS] or 0)
             status.value = FAILED
 
 

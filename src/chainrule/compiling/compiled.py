@@ -15,13 +15,12 @@ import numpy as np
 from chainrule.compiling.memory import parse_bytes
 from chainrule.compiling.report import Report
 from chainrule.compiling.special import Specialized, specialize
-from chainrule.core.errors import ArgumentError
+from chainrule.core.errors import ArgumentError, DTypeError, ShapeError
 from chainrule.core.node import Node
-from chainrule.core.tree import Tree, flatten, identical
+from chainrule.core.tree import Tree, flatten, identical, paths
 from chainrule.core.types import ArrayType
 from chainrule.door.twin import is_differentiated
-from chainrule.lift import as_node
-from chainrule.tensor import Tensor
+from chainrule.lift import as_node, is_number
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
 
@@ -74,6 +73,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._door(*args, **kwargs)
 
+    def __reduce__(self) -> Any:
+        options = (self.donate, self.threads, self.memory, self.accuracy, self.check_finite)
+        return Compiled, (self.function, *options)
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
@@ -88,8 +91,15 @@ class Compiled:
             TraceError: where the function asks for a value.
         """
         args = self._positional(args, kwargs)
-        leaves, structure = flatten(args)
-        return self._program(args, structure, [as_node(leaf).type for leaf in leaves])
+        nodes, structure, leaves = self._taken_apart(args)
+        return self._program(args, structure, nodes, leaves)
+
+    def clear(self) -> None:
+        """Forget all programs: what the function uses from outside is looked at anew."""
+        with self._lock:
+            self._programs.clear()
+            self._tried.clear()
+            self._door = self._slow
 
     def report(self, *args: Any, **kwargs: Any) -> Report:
         """What the program for arguments like these, by default for the last ones, consists of.
@@ -111,11 +121,10 @@ class Compiled:
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         args = self._positional(args, kwargs)
-        leaves, structure = flatten(args)
-        nodes = [_node(leaf) for leaf in leaves]
+        nodes, structure, leaves = self._taken_apart(args)
         if any(node.value is None or is_differentiated(node) for node in nodes):
             return self.function(*args)
-        program = self._program(args, structure, [node.type for node in nodes])
+        program = self._program(args, structure, nodes, leaves)
         if not kwargs and program not in self._tried:
             self._open_door(program, args)
         return program(args, leaves, nodes)
@@ -149,10 +158,22 @@ class Compiled:
             )
         return bound.args
 
+    def _taken_apart(self, args: tuple[Any, ...]) -> tuple[list[Node], Tree, list[Any]]:
+        """The nodes of the leaves, the structure, and the leaves as they are."""
+        leaves, structure = flatten(args)
+        try:
+            return [as_node(leaf) for leaf in leaves], structure, leaves
+        except (DTypeError, ShapeError):
+            for path, leaf in paths(args):
+                _check_leaf(self.function, path, leaf)
+            raise
+
     def _program(
-        self, args: tuple[Any, ...], structure: Tree, types: Sequence[ArrayType]
+        self, args: tuple[Any, ...], structure: Tree, nodes: Sequence[Node], leaves: Sequence[Any]
     ) -> Specialized:
-        key = _Key(structure, tuple(types))
+        types = tuple(node.type for node in nodes)
+        numbers = tuple(map(is_number, leaves))
+        key = _Key(structure, types, numbers)
         with self._lock:
             found = self._programs.get(key)
             if found is not None:
@@ -163,7 +184,7 @@ class Compiled:
                     raise ArgumentError(
                         f"compile: donate names argument {index}, there are {len(args)} arguments"
                     )
-            program = specialize(self, args, structure, types)
+            program = specialize(self, args, structure, types, numbers)
             self._programs[key] = program
             if len(self._programs) > KEPT:
                 self._programs.popitem(last=False)
@@ -185,12 +206,15 @@ class Compiled:
 class _Key:
     """A structure and types, hashed by what is quick to hash."""
 
-    __slots__ = ("_hash", "structure", "types")
+    __slots__ = ("_hash", "numbers", "structure", "types")
 
-    def __init__(self, structure: Tree, types: tuple[ArrayType, ...]) -> None:
+    def __init__(
+        self, structure: Tree, types: tuple[ArrayType, ...], numbers: tuple[bool, ...]
+    ) -> None:
         self.structure = structure
         self.types = types
-        self._hash = hash((types, structure.kind, structure.names))
+        self.numbers = numbers
+        self._hash = hash((types, numbers, structure.kind, structure.names))
 
     def __hash__(self) -> int:
         return self._hash
@@ -199,17 +223,28 @@ class _Key:
         return (
             isinstance(other, _Key)
             and self.types == other.types
+            and self.numbers == other.numbers
             and identical(self.structure, other.structure)
         )
 
 
-def _node(leaf: Any) -> Node:
-    if isinstance(leaf, (str, bytes)) or (callable(leaf) and not isinstance(leaf, Tensor)):
+def _check_leaf(function: Callable[..., Any], path: str, leaf: Any) -> None:
+    """Raise if a leaf is neither array nor number, and say which argument it is in."""
+    try:
+        as_node(leaf)
+    except (DTypeError, ShapeError) as error:
+        first, _, rest = path.partition(".")
+        try:
+            name = list(inspect.signature(function).parameters)[int(first)]
+        except (ValueError, TypeError, IndexError):
+            name = first
+        inside = f" at {rest}" if rest else ""
+        reason = str(error).split("\n", maxsplit=1)[0]
         raise ArgumentError(
-            f"a compiled function takes arrays and numbers, not {leaf!r}. Fix such an argument "
-            "before compiling: cr.compile(functools.partial(f, option=…))."
-        )
-    return as_node(leaf)
+            f"argument {name!r}{inside} is a {type(leaf).__name__}, and a compiled function takes "
+            f"arrays and numbers ({reason}). Name it in cr.compile(f, static={name!r}) if it is an "
+            "option that the program may depend on."
+        ) from None
 
 
 def _outside() -> int:
@@ -227,6 +262,7 @@ def compile(
     f: Callable[..., Any] | None = None,
     *,
     donate: int | Sequence[int] = (),
+    static: int | str | Sequence[int | str] = (),
     threads: int | None = None,
     memory: int | str | None = None,
     accuracy: Literal["default", "fast"] = "default",
@@ -241,6 +277,8 @@ def compile(
         donate: positions of arguments that may be overwritten. A result of the same structure, or
             type, takes over their memory: a training step then updates its model in place. The
             argument must not be used afterwards; go on with the result.
+        static: positions or names of arguments that are no arrays but options, such as a flag or
+            a number of layers: hashable values, for each of which there is a program of its own.
         threads: the most threads to use, by default all processors. Results do not depend on it.
         memory: a limit for intermediate values, in bytes or as ``"512MiB"``; values are computed
             again instead of being kept where that is needed. `Compiled.report` says what that cost.
@@ -267,6 +305,7 @@ def compile(
         return functools.partial(
             compile,
             donate=donate,
+            static=static,
             threads=threads,
             memory=memory,
             accuracy=accuracy,
@@ -281,4 +320,10 @@ def compile(
     chosen = (donate,) if isinstance(donate, (int, np.integer)) else tuple(donate)
     if not all(isinstance(index, (int, np.integer)) for index in chosen):
         raise ArgumentError(f"compile: donate takes positions of arguments, not {donate!r}")
-    return Compiled(f, chosen, threads, parse_bytes(memory), accuracy, check_finite)
+    options = (threads, parse_bytes(memory), accuracy, check_finite)
+    fixed = (static,) if isinstance(static, (int, str)) else tuple(static)
+    if fixed:
+        from chainrule.compiling.static import WithStatic
+
+        return WithStatic(f, fixed, chosen, options)
+    return Compiled(f, chosen, *options)

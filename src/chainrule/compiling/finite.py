@@ -1,17 +1,17 @@
-"""Where a NaN or an infinity came from: the reference evaluates the graph until one appears."""
+"""Where a NaN, an infinity or a wrong index came from: the reference evaluates until it appears."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import NonFiniteError
+from chainrule.core.errors import IndexingError, NonFiniteError
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node
 
-__all__ = ["blame"]
+__all__ = ["blame", "blame_index"]
 
 
 def blame(graph: Graph, inputs: Sequence[Any], results: Sequence[Any]) -> None:
@@ -30,36 +30,66 @@ def blame(graph: Graph, inputs: Sequence[Any], results: Sequence[Any]) -> None:
     for node, name, value in zip(graph.inputs, graph.names, inputs, strict=True):
         if not _is_finite(value):
             raise NonFiniteError(f"the argument {name}, a {node.type!r}, {_described(value)}")
-    values: dict[Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
-    with np.errstate(all="ignore"):
-        for node in graph.nodes:
-            if node in values:
-                continue
-            if not node.sources:
-                values[node] = node.value
-                continue
-            sources = [values[source] for source in node.sources]
-            value = node.primitive.evaluate(*sources, *node.argument)
-            values[node] = value
-            if not isinstance(value, tuple) and not _is_finite(value):
-                lines = sorted(map(str, graph.notes.get(node, ())))
-                where = f", made at {' and '.join(lines)}" if lines else ""
-                given = ", ".join(_range(source) for source in sources)
-                raise NonFiniteError(
-                    f"{node!r}{where}, {_described(value)} from finite numbers: {given}"
-                )
+    for node, sources, value in evaluated(graph, inputs):
+        if not _is_finite(value):
+            given = ", ".join(_range(source) for source in sources)
+            raise NonFiniteError(
+                f"{node!r}{_made_at(graph, node)}, {_described(value)} from finite numbers: {given}"
+            )
     raise NonFiniteError(
         "a result is not finite although every operation is so when it is evaluated by itself: "
         "the native functions overflow where the reference just does not"
     )
 
 
+def blame_index(graph: Graph, inputs: Sequence[Any]) -> None:
+    """Raise the error of the first look-up outside of an axis, as the reference finds it.
+
+    Raises:
+        IndexingError: names the index and the line of the look-up.
+    """
+    evaluation = evaluated(graph, inputs)
+    known = frozenset(graph.inputs)
+    for node in graph.nodes:
+        if not node.sources or node in known:
+            continue
+        try:
+            next(evaluation)
+        except IndexingError as error:
+            reason = str(error).split("\n", maxsplit=1)[0]
+            raise IndexingError(f"{reason}{_made_at(graph, node)}") from None
+
+
+def evaluated(graph: Graph, inputs: Sequence[Any]) -> Iterator[tuple[Node, list[Any], Any]]:
+    """Every node that is computed, with the values of its sources and its own."""
+    values: dict[Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    for node in graph.nodes:
+        if node in values:
+            continue
+        if not node.sources:
+            values[node] = node.value
+            continue
+        sources = [values[source] for source in node.sources]
+        with np.errstate(all="ignore"):
+            values[node] = node.primitive.evaluate(*sources, *node.argument)
+        yield node, sources, values[node]
+
+
+def _made_at(graph: Graph, node: Node) -> str:
+    lines = sorted(map(str, graph.notes.get(node, ())))
+    return f", made at {' and '.join(lines)}" if lines else ""
+
+
 def _is_finite(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_finite, value))
     value = np.asarray(value)
     return value.dtype.kind != "f" or bool(np.isfinite(value).all())
 
 
 def _described(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "; ".join(_described(part) for part in value if not _is_finite(part))
     value = np.asarray(value)
     nan, inf = int(np.isnan(value).sum()), int(np.isinf(value).sum())
     kinds = [f"{n} {what}" for n, what in ((nan, "NaN"), (inf, "infinite")) if n]
@@ -67,6 +97,8 @@ def _described(value: Any) -> str:
 
 
 def _range(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_range, value))})"
     value = np.asarray(value)
     if not value.size:
         return "nothing"

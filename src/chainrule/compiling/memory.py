@@ -9,16 +9,20 @@ from chainrule.core.errors import ArgumentError
 _UNITS = {"": 1, "k": 1000, "ki": 1 << 10, "m": 10**6, "mi": 1 << 20, "g": 10**9, "gi": 1 << 30}
 
 
-def parse_bytes(size: int | str | None) -> int | None:
+def parse_bytes(size: float | str | None) -> int | None:
     """A number of bytes, or text such as ``"512MiB"`` or ``"2 GB"``.
 
     >>> parse_bytes("512MiB"), parse_bytes("1.5 kB"), parse_bytes(None)
     (536870912, 1500, None)
     """
-    if size is None or isinstance(size, int):
-        if size is not None and size < 0:
+    if size is None:
+        return None
+    if isinstance(size, (int, float)) and not isinstance(size, bool):
+        if not 0 <= size < float("inf"):
             raise ArgumentError(f"memory is at least 0 bytes, not {size}")
-        return size
+        return int(size)
+    if not isinstance(size, str):
+        raise ArgumentError(f"memory is a number of bytes or text like '512MiB', not {size!r}")
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kmg]?i?)b?\s*", size.lower())
     if not found or found[2] not in _UNITS:
         raise ArgumentError(f"memory is a number of bytes or text like '512MiB', not {size!r}")

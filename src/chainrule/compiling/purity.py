@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from chainrule.core.errors import TraceError
-from chainrule.core.tree import flatten
+from chainrule.core.tree import flatten, paths
 from chainrule.tensor import Tensor
 
-__all__ = ["watched"]
+__all__ = ["unchanging", "watched"]
 
 MOST = 1000
 """Elements of a container that are looked at."""
@@ -51,6 +51,33 @@ def _state(value: Any) -> tuple[int, ...]:
     else:
         return (id(value),)
     return (id(value), len(value), *islice(value_ids, MOST))
+
+
+def unchanging(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which raises `TraceError` if it changes one of its arguments.
+
+    It is run on copies, so the change would be lost.
+    """
+
+    @functools.wraps(function)
+    def checked(*args: Any) -> Any:
+        before = _parts(args)
+        result = function(*args)
+        after = _parts(args)
+        changed = sorted(before.keys() ^ after.keys())
+        changed += [path for path in before if path in after and before[path] is not after[path]]
+        if changed:
+            raise TraceError(
+                f"the function changed its argument at {changed[0]}. A compiled function works on "
+                "copies, so the change would be lost: return the new value instead."
+            )
+        return result
+
+    return checked
+
+
+def _parts(args: tuple[Any, ...]) -> dict[str, Any]:
+    return {path: leaf.node if isinstance(leaf, Tensor) else leaf for path, leaf in paths(args)}
 
 
 def _outside(function: Callable[..., Any]) -> list[tuple[str, Any]]:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.compiling.binding import Bound, StatusError
-from chainrule.compiling.finite import blame
-from chainrule.compiling.purity import watched
+from chainrule.compiling.finite import blame, blame_index
+from chainrule.compiling.purity import unchanging, watched
 from chainrule.core.errors import IndexingError, TraceError
 from chainrule.core.graph import Graph
 from chainrule.core.node import VARIABLE, Node, array, variable
-from chainrule.core.tree import Tree
+from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import ArrayType
 from chainrule.door.native import make_door
 from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Launch, Made, Result, Reused
+from chainrule.lift import as_node
 from chainrule.lower.llvm.machine import host
 from chainrule.lower.llvm.program import FAILED, Program, write_program
 from chainrule.lower.llvm.runtime.pool import MAX_THREADS, pool
@@ -34,11 +35,15 @@ __all__ = ["Specialized", "specialize"]
 
 
 def specialize(
-    compiled: Compiled, args: tuple[Any, ...], structure: Tree, types: Sequence[ArrayType]
+    compiled: Compiled,
+    args: tuple[Any, ...],
+    structure: Tree,
+    types: Sequence[ArrayType],
+    numbers: Sequence[bool],
 ) -> Specialized:
-    """Trace and compile for arguments like ``args``."""
+    """Trace and compile for arguments like ``args``; ``numbers`` tells Python numbers."""
     with watched(compiled.function):
-        traced = trace_types(compiled.function, structure, types)
+        traced = trace_types(unchanging(compiled.function), structure, types, numbers)
     for node in traced.graph.constants:
         if node.primitive is VARIABLE:
             raise TraceError(
@@ -59,7 +64,7 @@ def specialize(
         in_place=plan.in_place,
         memory=compiled.memory,
     )
-    return Specialized(compiled, traced, program, structure, plan, donated, args)
+    return Specialized(compiled, traced, program, structure, plan, donated, tuple(numbers))
 
 
 def _leaves_of(structure: Tree, arguments: Sequence[int]) -> frozenset[int]:
@@ -148,8 +153,9 @@ class Specialized:
         structure: Tree,
         plan: _Donation,
         donated: frozenset[int],
-        args: tuple[Any, ...],
+        numbers: tuple[bool, ...],
     ) -> None:
+        self.numbers = numbers
         self.compiled = compiled
         self.traced = traced
         self.program = program
@@ -172,7 +178,7 @@ class Specialized:
     def _spec(self, otherwise: Callable[..., Any]) -> DoorSpec:
         program, bound = self.program, self.bound
         leaves = tuple(
-            Argument(node.type, slot, index in self.donated)
+            Argument(node.type, slot, index in self.donated, self.numbers[index])
             for index, (node, slot) in enumerate(
                 zip(program.frame.graph.inputs, program.inputs, strict=True)
             )
@@ -236,7 +242,6 @@ class Specialized:
                 if other != index and np.shares_memory(value, arrays[index]):
                     arrays[index] = arrays[index].copy()
         with nullcontext() if self.bound.lock is None else self.bound.lock:
-            self.bound.error = None
             try:
                 results = self.bound.run(arrays)
             except StatusError as error:
@@ -251,14 +256,16 @@ class Specialized:
 
     def _failed(self, status: int, *args: Any) -> Any:
         """Raise what went wrong in a run."""
-        if status == FAILED and self.bound.error is not None:
-            error, self.bound.error = self.bound.error, None
+        if status == FAILED:
+            error = self.bound.take_error()
+            assert error is not None
             raise error
+        values = [np.asarray(as_node(leaf).value) for leaf in flatten(args)[0]]
+        blame_index(self.traced.graph, values)
         lookup = self.program.lookups[status - FAILED - 1]
         raise IndexingError(
             f"an index is outside an axis of size {lookup.extent}: the indices are a "
-            f"{lookup.node.type!r}. Indices go from {-lookup.extent} to {lookup.extent - 1}. "
-            "Results of this call, and arguments that were donated to it, are undefined."
+            f"{lookup.node.type!r}. Indices go from {-lookup.extent} to {lookup.extent - 1}."
         )
 
 

@@ -18,6 +18,7 @@ from chainrule.lower.llvm.door.words import (
     ALIGNED,
     CONTIGUOUS,
     WRITEABLE,
+    Accepts,
     Container,
     Head,
     Op,
@@ -152,13 +153,15 @@ class HeadWriter:
     def _leaf(self, leaf: Argument, place: int, strict: bool, span: int) -> tuple[int, ...]:
         dtype, needed = leaf.type.dtype, CONTIGUOUS | ALIGNED
         scalar = number = 0
+        accepts = Accepts.NUMBER if leaf.number else Accepts.TENSOR if strict else Accepts.ANY
         if leaf.donated:
             needed |= WRITEABLE
         elif not leaf.type.shape:
-            scalar = self._object(dtype.type)
-            number = self._object(NUMBERS[dtype.name]) if dtype.name in NUMBERS else 0
+            scalar = 0 if leaf.number else self._object(dtype.type)
+            if dtype.name in NUMBERS and leaf.number is not False:
+                number = self._object(NUMBERS[dtype.name])
         array, size = self._array(leaf.type), leaf.type.size * dtype.itemsize
-        return (place, leaf.slot, strict, needed, *array, size, span, scalar, number)
+        return (place, leaf.slot, accepts, needed, *array, size, span, scalar, number)
 
     # -- the result --------------------------------------------------------------------------------
 

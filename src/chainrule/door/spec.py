@@ -38,11 +38,13 @@ class Argument:
         type: shape and dtype.
         slot: where its data pointer goes in the table of the program.
         donated: whether the program writes to it.
+        number: whether it must be a Python number (True), must not (False), or may (None).
     """
 
     type: ArrayType
     slot: int
     donated: bool = False
+    number: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,8 @@ def _value(leaf: Any, argument: Argument, strict: bool) -> Any:
         return None
     if bare and strict:
         return None
+    if argument.number is not None and argument.number is not (type(leaf) in NUMBERS.values()):
+        return None
     value = leaf if bare else leaf.node.value
     shape, dtype = argument.type.shape, argument.type.dtype
     if type(value) is np.ndarray:

@@ -66,12 +66,13 @@ def check_step(
         cause = f"the update of {path} leads beyond {updated[path].dtype.name}"
     else:
         return
-    raise NonFiniteError(
-        f"step {step}: {cause}. The model keeps the parameters from before this step. Try a "
-        "smaller learning rate, optim.clip_by_global_norm(1.0), or inputs scaled to about 1.",
-        step,
-        layer or "loss",
+    advice = (
+        "The model keeps the parameters from before this step. Try a smaller learning rate, "
+        "optim.clip_by_global_norm(1.0), or inputs scaled to about 1."
     )
+    if step == 1 and path is not updates:
+        advice = ""
+    raise NonFiniteError(f"step {step}: {cause}. {advice}", step, layer or "loss")
 
 
 def _last_bad(tensors: Mapping[str, Tensor]) -> str | None:

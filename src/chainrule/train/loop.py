@@ -10,12 +10,11 @@ import numpy as np
 
 from chainrule import random
 from chainrule.core.errors import DomainError, GradientError
-from chainrule.data.dataset import as_dataset
 from chainrule.nn.module import Module
 from chainrule.optim.transform import Optimizer
 from chainrule.tensor import Tensor
 from chainrule.train.engine import Block, Engine
-from chainrule.train.evaluation import Evaluation, cast, named_metrics
+from chainrule.train.evaluation import Evaluation, examples_of, named_metrics
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
 from chainrule.train.step import Loss, Metric
@@ -64,8 +63,10 @@ def fit(
 
     Raises:
         NonFiniteError: if the loss or a gradient becomes NaN or infinite.
+        ArgumentError: if ``optimizer`` is none, or is bound to a model.
         GradientError: if the model has no parameters, or the loss is not a scalar or depends on
-            none of them.
+            none of them, or on one of them other than through the outputs.
+        DTypeError: if the data are no numbers.
         TreeError: if the network, when it is called, sets an attribute that is no tensor.
         DomainError: if ``epochs`` or ``batch_size`` is below 1, or the data hold a NaN.
         ShapeError: if inputs and targets differ in length, or there are none.
@@ -88,13 +89,13 @@ def fit(
     if not parameters:
         raise GradientError(f"fit: {type(model).__name__} has no parameter to train")
     dtype = next(iter(parameters.values())).dtype
-    examples = cast(as_dataset(data, "training data"), dtype)
+    examples = examples_of(data, "training data", dtype)
     key = random.key(0) if key is None else key
     named = named_metrics(metrics)
     names = ["loss", *named]
     held_out = None
     if validation is not None:
-        held_out = Evaluation(model, loss, as_dataset(validation, "validation data"), named)
+        held_out = Evaluation(model, loss, validation, named, name="validation data")
     listeners = [*([ProgressBar()] if progress else []), *callbacks]
     stepped = [listener.stepped for listener in listeners if _listens(listener)]
     engine = Engine(model, loss, optimizer, examples, batch_size, epochs, named, compile)
@@ -138,6 +139,8 @@ def fit(
             run.ended = "finished"
     except KeyboardInterrupt:
         run.ended = "interrupted"
+        number = min(len(run.history) + 1, epochs)
+        run.reason = f"interrupted in epoch {number}; the model keeps what was learned"
     except BaseException as error:
         run.ended, run.reason = "failed", str(error)
         raise

@@ -1,4 +1,4 @@
-"""Progress on the terminal: a bar, or one line an epoch where the output is no terminal."""
+"""Progress: a bar on a terminal, which the last epoch's line replaces; elsewhere a line an epoch."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class ProgressBar(Callback):
             TextColumn("{task.fields[measured]}"),
             TimeRemainingColumn(compact=True),
             console=self.console,
+            transient=True,
         )
         self._bar.add_task(_epoch(run, 1), total=run.epochs * run.steps_per_epoch, measured="")
         self._bar.start()
@@ -65,18 +66,31 @@ class ProgressBar(Callback):
         )
 
     def epoch_ended(self, run: Run, epoch: Epoch) -> None:
-        held_out = epoch.validation
-        if self._bar is not None:  # one line has little room: a metric says more than the loss
-            held_out = {k: v for k, v in held_out.items() if k != "loss"} or held_out
-        self._validation = f"  {self.held_out} {_measured(held_out)}" if held_out else ""
-        if self._bar is None and self.console is not None:
-            line = f"{_epoch(run, epoch.number)}  {_measured(epoch.training)}{self._validation}"
-            self.console.print(f"{line}  {epoch.seconds:.2f} s", highlight=False, soft_wrap=True)
+        if self._bar is None:
+            self._print(run, epoch)
+            return
+        # beside the bar there is little room: a metric says more than the loss
+        held_out = {k: v for k, v in epoch.validation.items() if k != "loss"} or epoch.validation
+        self._validation = self._of_held_out(held_out)
 
     def ended(self, run: Run) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+            if run.history:  # the bar showed the last batch, this is the whole epoch
+                self._print(run, run.history[-1])
+        if run.ended == "interrupted" and self.console is not None:
+            self.console.print(run.reason, highlight=False, soft_wrap=True)
+
+    def _print(self, run: Run, epoch: Epoch) -> None:
+        if self.console is None:
+            return
+        line = f"{_epoch(run, epoch.number)}  {_measured(epoch.training)}"
+        line += f"{self._of_held_out(epoch.validation)}  {epoch.seconds:.2f} s"
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def _of_held_out(self, measured: Mapping[str, float]) -> str:
+        return f"  {self.held_out} {_measured(measured)}" if measured else ""
 
 
 def _epoch(run: Run, number: int) -> str:

@@ -47,7 +47,8 @@ class Run:
         seconds: time from start to end.
         ended: "running", "finished" (all epochs done), "stopped" (by a callback), "interrupted"
             (from the keyboard) or "failed" (by an error, which goes on to the caller).
-        reason: why a callback stopped the run, or the message of the error, else empty.
+        reason: why a callback stopped the run, in which epoch it was interrupted, or the message of
+            the error; else empty.
         part: gives the values after the last step by name, for `gradients` and `state`.
     """
 
@@ -60,6 +61,15 @@ class Run:
     ended: Literal["running", "finished", "stopped", "interrupted", "failed"] = "running"
     reason: str = ""
     part: Callable[[str], Any] = dataclasses.field(default=_nothing, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        text = f"{self.ended}, {len(self.history)} of {self.epochs} epochs, {self.steps} steps"
+        if self.history:
+            last = self.history[-1]
+            text += f", loss {last.training['loss']:.4g}"
+            if last.validation:
+                text += f", validation loss {last.validation['loss']:.4g}"
+        return f"Run({type(self.model).__name__}: {text})"
 
     @property
     def gradients(self) -> dict[str, Tensor]:

@@ -95,6 +95,7 @@ class _Writer:
         self.kernels: dict[Step, list[Kernel]] = {}
         self.settings = Settings(self.module, machine, Buffer(STATUS), accuracy, self._code)
         self.frame = frame
+        self.donated = {buffer.slot for buffer in map(frame.place, frame.graph.inputs) if buffer}
         self._names = 0
 
     def _code(self, lookup: object) -> int:
@@ -214,6 +215,7 @@ class StepWriter:
         self.table, self.tid, self.threads, self.team = f.params
         own = Buffer(ARENA, base).pointer(f)
         self.scratch = own.offset(self.tid * scratch) if shared else own
+        self.unchecked = bool(writer.lookups)  # whether the status is still to be looked at
         self.read: list[tuple[Buffer, int]] = []
         self.written: list[tuple[Buffer, int]] = []
 
@@ -232,6 +234,10 @@ class StepWriter:
             return
         if self._conflict(step):
             self.meet()
+        if self.unchecked and any(b.slot in self.writer.donated for b, _ in step.writes):
+            self.meet()  # nothing is overwritten where an index was wrong
+            self._stop_if_failed()
+            self.unchecked = False
         if step.bodies:
             self.meet()
             calls.EMIT[step.group.kind](self, frame, step)
@@ -256,9 +262,12 @@ class StepWriter:
     def meet(self) -> None:
         """A barrier, if anything was done since the last one."""
         if self.shared and (self.written or self.read):
-            name = emit_barrier(self.f.module)
-            self.f.call(name, "void", self.team, self.tid, self.threads)
+            self._barrier()
         self.read, self.written = [], []
+
+    def _barrier(self) -> None:
+        name = emit_barrier(self.f.module)
+        self.f.call(name, "void", self.team, self.tid, self.threads)
 
     def run(self, kernel: Kernel) -> None:
         f = self.f
@@ -294,7 +303,17 @@ class StepWriter:
             self.meet()
         else:
             call()
+        self._stop_if_failed()
+
+    def _stop_if_failed(self) -> None:
+        """End the program here if the status word was set, after a barrier.
+
+        All threads have to see the same word, so nobody goes on before all have looked at it.
+        """
+        f = self.f
         status = f.load("i64", Buffer(STATUS).pointer(f))
+        if self.shared:
+            self._barrier()
         stop, go = f.new_label("failed"), f.new_label("going")
         f.branch_if(status.ne(0), stop, go)
         f.start_block(stop)

@@ -8,6 +8,7 @@ from chainrule.lower.llvm.door.words import (
     CONTAINER,
     LEAF,
     STATIC,
+    Accepts,
     Container,
     Head,
     Layout,
@@ -180,7 +181,7 @@ def _leaves(module: Module, layout: Layout) -> None:
     integer, true = word(f, Head.INT, "ptr"), word(f, Head.TRUE, "ptr")
     same_dtype = word(f, Head.SAME_DTYPE, "ptr")
     with f.loop(0, word(f, Head.LEAVES_N)) as loop:
-        (source, slot, strict, needed, dtype, ndim, shape, size, span, scalar, number) = record(
+        (source, slot, accepts, needed, dtype, ndim, shape, size, span, scalar, number) = record(
             f, records, loop.index, LEAF
         )
         given = at(f, f.params[1], source)
@@ -188,7 +189,7 @@ def _leaves(module: Module, layout: Layout) -> None:
 
         def held() -> Value:
             node = f.load("ptr", given.offset(layout.tensor_node))
-            require(f, node.ne(0))
+            require(f, node.ne(0) & accepts.ne(Accepts.NUMBER))
             tracked = f.load("ptr", node.offset(layout.node_tracked)).eq(true)
             with f.when(tracked):  # only as a leaf of the user, who asks for no derivative here
                 sources = f.load("ptr", node.offset(layout.node_sources))
@@ -199,13 +200,14 @@ def _leaves(module: Module, layout: Layout) -> None:
             return f.load("ptr", node.offset(layout.node_value))
 
         def bare() -> Value:
-            require(f, strict.eq(0))
+            require(f, accepts.ne(Accepts.TENSOR))
             return given
 
         value = f.choose(is_tensor, held, bare)
         kind = f.load("ptr", value.offset(layout.type))
 
         def in_array() -> Value:
+            require(f, accepts.ne(Accepts.NUMBER))
             found = f.load("ptr", value.offset(layout.array_dtype))
 
             def equivalent() -> Value:  # an unpickled array has a dtype of its own

@@ -16,6 +16,7 @@ __all__ = [
     "OP",
     "STATIC",
     "WRITEABLE",
+    "Accepts",
     "Container",
     "Head",
     "Layout",
@@ -57,6 +58,14 @@ class Layout:
     node_value: int
     node_tracked: int
     node_serial: int
+
+
+class Accepts(IntEnum):
+    """What may stand at a leaf."""
+
+    ANY = 0
+    TENSOR = auto()
+    NUMBER = auto()  # of Python
 
 
 class Head(IntEnum):

@@ -163,6 +163,8 @@ class Value:
         if lanes(self.type) or not count:
             return self
         type = vector(count, self.type)
+        if not self.text.startswith(("%", "@", "poison")):
+            return Value(self.f, type, f"splat ({self.type} {self.text})")
         one = self.f.emit(type, f"insertelement {type} poison, {self.type} {self.text}, i32 0")
         return self.f.emit(
             type,

@@ -6,6 +6,7 @@ becomes a library function of the module that uses it: `call` emits one call ins
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -98,12 +99,17 @@ def call(
     kind = {"float": "f32", "double": "f64"}[element(type)]
     parts = [name, *map(str, argument), f"v{lanes(type)}{kind}", "fast" if fast else "default"]
     module = f.module
+    # a constant second value, such as an exponent, belongs to the function: much of it falls away
+    fixed = [v.text for v in values[1:] if not v.text.startswith("%")]
+    given = values[: len(values) - len(fixed)]
+    parts += [re.sub(r"\W+", "_", text) for text in fixed]
 
     def build() -> None:
-        params = [(f"x{i}", type) for i in range(len(values))]
+        params = [(f"x{i}", type) for i in range(len(given))]
         attributes = "alwaysinline" if routine.inline else ""
         body = module.function(full, params, type, attributes)
-        body.ret(routine.write(Math(body, machine, type, fast), *body.params, *argument))
+        sources = [*body.params, *(Value(body, type, text) for text in fixed)]
+        body.ret(routine.write(Math(body, machine, type, fast), *sources, *argument))
 
     full = ".".join(parts)
-    return f.call(module.library(full, build), type, *values)
+    return f.call(module.library(full, build), type, *given)

@@ -1,11 +1,11 @@
 """erf, erfc and erfinv.
 
-erfc(x) in double, from 1/2 on, is exp(−x²) · g((x − 4) / (x + 4)) / (1 + 2x) with a polynomial g, in
-the form of M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x
-in 0 ≤ x < ∞, Mathematics of Computation 36 (1981); in float it is exp(−x²) times a rational function
-with the least relative error. erfinv in powers of w = −ln(1 − x²), as in M. Giles, Approximating the
-erfinv function, GPU Computing Gems (2012). The other coefficients are interpolants at Chebyshev
-nodes, computed in 50 digits; each comment gives what is approximated.
+erfc(x) is exp(−x²) times, in float, a rational function with the least relative error, and in
+double, from 1/2 on, g((x − 4) / (x + 4)) / (1 + 2x) with a polynomial g, in the form of
+M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in
+0 ≤ x < ∞, Mathematics of Computation 36 (1981). erfinv in powers of w = −ln(1 − x²), as in
+M. Giles, Approximating the erfinv function, GPU Computing Gems (2012). The other coefficients are
+interpolants at Chebyshev nodes, computed in 50 digits; each comment gives what is approximated.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Reduction by multiples of ln 2 in two parts: W. J. Cody and W. Waite, Software Manual for the
 Elementary Functions (1980). Logarithms through s = f / (2 + f): J.-M. Muller, Elementary
 Functions (2016), chapter 11. Coefficients are interpolants at Chebyshev nodes, computed in 60
-digits; each comment gives what is approximated.
+digits, those of exp in float the best for eʳ − 1; each comment gives what is approximated.
 """
 
 from __future__ import annotations
