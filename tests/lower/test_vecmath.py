@@ -208,6 +208,23 @@ def test_gamma_functions_below_zero(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("others", "inlined"), [(0, False), (30000, True)])
+def test_functions_called_from_many_places(others: int, inlined: bool) -> None:
+    """They are put into each of them only where most of the module is something else."""
+    m = Module()
+    f = m.function("f", [("x", "<8 x float>")], "<8 x float>")
+    (x,) = f.params
+    for _ in range(50):
+        x = vecmath.call(f, host(), "exp", [x])
+    for _ in range(others):
+        x = x + 1.0
+    f.ret(x)
+    line = next(
+        line for line in str(m).splitlines() if "@exp.v8f32.default(" in line and "{" in line
+    )
+    assert ("alwaysinline" in line) == inlined
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_code_for_every_machine(name: str) -> None:
     """All functions in one module: LLVM accepts them, and nothing is left to a library of C."""

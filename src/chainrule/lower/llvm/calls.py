@@ -134,6 +134,7 @@ def _emit_scan(writer: StepWriter, frame: Frame, step: Step) -> None:
     if length == 0:
         for i in range(carries):
             writer.copy_bytes(starts[i], finals[i], nbytes(body.outputs[i]))
+        writer.written.append((Buffer(ARENA), 1 << 62))
         return
     for i in range(consts):
         w.set(ports.inputs[i], w.source(i))
