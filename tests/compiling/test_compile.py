@@ -133,7 +133,25 @@ def test_arrays_however_they_lie_in_memory(layout):
 def test_numbers():
     f = cr.compile(lambda x, y: x * y)
     for x in (2.0, 3, True, np.float32(4), np.int8(5), np.float64(6)):
-        close(f(x, 2.5), cr.asarray(x) * cr.asarray(2.5), 0)
+        close(f(x, 2.5), cr.asarray(x) * 2.5, 0)
+    for x in (random(3), np.arange(3), np.ones(2, bool)):  # a number does not widen an array
+        for y in (2.5, 3):
+            close(f(x, y), cr.tensor(x) * y, 0)
+    close(f(random(3), np.float64(2.5)), cr.tensor(random(3)) * cr.tensor(2.5), 0)
+
+
+def test_static_arguments():
+    traces = []
+
+    def f(x, power, name="square"):
+        traces.append(name)
+        return x**power if name == "square" else -x
+
+    compiled = cr.compile(f, static=("power", 2))
+    assert compiled(3.0, 2).item() == 9.0
+    assert compiled(4.0, 2).item() == 16.0
+    assert compiled(3.0, power=3, name="negative").item() == -3.0
+    assert traces == ["square", "negative"]
 
 
 def test_by_name_and_by_default():
@@ -266,6 +284,8 @@ def test_results_are_ordinary_tensors():
     y = cr.compile(double)(np.ones((2, 3)))
     same_bits(pickle.loads(pickle.dumps(y)), y)
     same_bits(copy.deepcopy(y), y)
+    again = pickle.loads(pickle.dumps(cr.compile(double, threads=1)))
+    same_bits(again(np.ones((2, 3))), y)
     w = cr.tensor(2.0, requires_grad=True)
     (w * y).sum().backward()
     assert w.grad.item() == 18.0

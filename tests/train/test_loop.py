@@ -176,7 +176,9 @@ def test_an_infinite_gradient_is_found_too():
     model = nn.Linear(1, 1, key=cr.random.key(0), bias=False, dtype="float64")
     model.weight.assign_([[1e-250]])
     with (
-        pytest.raises(train.NonFiniteError, match="gradient of weight") as caught,
+        pytest.raises(
+            train.NonFiniteError, match=r"gradient of weight.*No update was made"
+        ) as caught,
         np.errstate(all="ignore"),
     ):
         train.fit(
@@ -415,3 +417,43 @@ def test_a_run_stopped_before_the_first_step_takes_none():
     assert watch.seen == ("stopped", 0, "not today")
     assert not run.history
     np.testing.assert_array_equal(model.layers[0].weight.numpy(), before)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_last_line_shows_the_whole_epoch(terminal):
+    out = console(terminal)
+    run = fit(
+        network(),
+        epochs=3,
+        validation=(X[:9], Y[:9]),
+        metrics=[train.accuracy],
+        callbacks=[ProgressBar(out)],
+    )
+    last = run.history[-1]
+    shown = [
+        f"loss {values['loss']:.4f}  accuracy {values['accuracy']:.3f}"
+        for values in (last.training, last.validation)
+    ]
+    line = out.file.getvalue().splitlines()[-1]
+    assert f"epoch 3/3  {shown[0]}  validation {shown[1]}  " in line
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_interrupt_is_told(terminal):
+    out = console(terminal)
+    run = fit(network(), callbacks=[ProgressBar(out), Interrupt(at=7)])
+    assert run.reason == "interrupted in epoch 2; the model keeps what was learned"
+    lines = out.file.getvalue().splitlines()
+    assert lines[-1] == run.reason
+    assert "epoch 1/5  loss " in lines[-2]
+
+
+def test_the_representation_of_a_run_is_short():
+    run = fit(network(), epochs=20, validation=(X, Y))
+    last = run.history[-1]
+    assert repr(run) == (
+        f"Run(MLP: finished, 20 of 20 epochs, 100 steps, loss {last.training['loss']:.4g}, "
+        f"validation loss {last.validation['loss']:.4g})"
+    )
+    stopped = fit(network(), callbacks=[Stop(at=1)])
+    assert repr(stopped).startswith("Run(MLP: stopped, 1 of 5 epochs, 1 steps, loss ")

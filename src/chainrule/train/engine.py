@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.core.errors import IndexingError
+from chainrule.core.errors import DomainError, IndexingError
 from chainrule.data.dataset import Dataset
 from chainrule.nn.module import Module, static_parts
 from chainrule.optim.transform import Optimizer
-from chainrule.tensor import tensor
+from chainrule.tensor import Tensor, no_grad, tensor
 from chainrule.train.fallback import warn
-from chainrule.train.guard import check_step
+from chainrule.train.guard import at_example, check_step
 from chainrule.train.native import Carry, MetricError, Native, copied
 from chainrule.train.step import Loss, Metric, make_step
 
@@ -67,6 +67,7 @@ class Engine:
         native: bool,
     ) -> None:
         self._model = model
+        self._loss = loss
         self._data = data
         self._batch_size = batch_size
         self._epochs = epochs
@@ -165,7 +166,10 @@ class Engine:
         inputs, targets = tensor(self._data.inputs[rows]), tensor(self._data.targets[rows])
         before = self._before
         with np.errstate(all="ignore"):  # check_step says it better
-            done = self._step(before.parameters, before.state, inputs, targets, before.buffers)
+            try:
+                done = self._step(before.parameters, before.state, inputs, targets, before.buffers)
+            except DomainError as error:
+                raise self._located(error, inputs, targets, rows) from error.__cause__
         check_step(
             self._model,
             before.parameters | before.buffers,
@@ -183,6 +187,17 @@ class Engine:
         self._steps, self._healthy = self._base + 1, True
         measure = self._measure(rows, done.outputs) if self._metrics else None
         return Block(len(rows), np.array([[done.loss.item()]]), measure)
+
+    def _located(
+        self, error: DomainError, inputs: Tensor, targets: Tensor, rows: np.ndarray
+    ) -> DomainError:
+        network = self._model.replace(self._before.parameters | self._before.buffers)
+        try:
+            with no_grad():
+                outputs = network(inputs)
+        except DomainError:  # it is not the loss that raised it
+            return error
+        return at_example(error, self._loss, outputs, targets, rows.tolist(), self._data.name)
 
     def _measure(self, rows: np.ndarray, outputs: Any) -> Callable[[], list[float]]:
         targets = tensor(self._data.targets[rows])

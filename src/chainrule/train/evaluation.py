@@ -11,14 +11,20 @@ import numpy as np
 
 from chainrule.compiling import Compiled
 from chainrule.compiling import compile as compile_
+from chainrule.core.errors import DomainError, DTypeError
+from chainrule.core.types import as_dtype
 from chainrule.data.dataset import Dataset, as_dataset, batches
+from chainrule.lift import to_numpy
 from chainrule.nn.module import Module, static_parts
 from chainrule.tensor import Tensor, no_grad
 from chainrule.train.fallback import warn
+from chainrule.train.guard import at_example
 from chainrule.train.native import as_row
 from chainrule.train.step import Loss, Metric, Tensors, after_call
 
-__all__ = ["Evaluation", "cast", "evaluate", "named_metrics"]
+__all__ = ["Evaluation", "evaluate", "examples_of", "named_metrics"]
+
+FIELDS = ("inputs", "targets")
 
 
 def evaluate(
@@ -37,7 +43,7 @@ def evaluate(
     >>> cr.train.evaluate(model, cr.nn.mse, (cr.tensor([[0.0]]), cr.tensor([[2.0]])))
     {'loss': 4.0}
     """
-    return Evaluation(model, loss, as_dataset(data), named_metrics(metrics), batch_size)()
+    return Evaluation(model, loss, data, named_metrics(metrics), batch_size)()
 
 
 class Evaluation:
@@ -47,24 +53,29 @@ class Evaluation:
         model, loss, batch_size: as for `evaluate`.
         data: the examples.
         metrics: by name.
+        name: what the data are called in messages, unless they have a name.
     """
 
     def __init__(
         self,
         model: Module,
         loss: Loss,
-        data: Dataset,
+        data: Any,
         metrics: Mapping[str, Metric],
         batch_size: int = 1024,
+        name: str = "data",
     ) -> None:
         dtype = next((p.dtype for p in model.parameters().values()), np.dtype("float32"))
         self._model = model
         self._loss = loss
         self._metrics = metrics
-        self._batches = list(batches(cast(data, dtype), batch_size))
+        examples = examples_of(data, name, dtype)
+        self._name = examples.name
+        self._batches = list(batches(examples, batch_size))
         self._static: dict[str, Any] = {}
         self._compiled: Compiled | None = None
         self._possible = True
+        self._obstacle: Exception | None = None
 
     def __call__(self, native: bool = False) -> dict[str, float]:
         """Measure the model as it is now; in native code if possible and wanted."""
@@ -73,19 +84,32 @@ class Evaluation:
         model.eval()
         total = np.zeros(1 + len(self._metrics))
         try:
+            first = 0
             for inputs, targets in self._batches:
                 row = self._natively(inputs, targets) if native and self._possible else None
-                total += len(targets) * (self._in_python(inputs, targets) if row is None else row)
+                if row is None:
+                    row = self._in_python(inputs, targets, first)
+                    if self._obstacle is not None:
+                        warn("the validation", self._obstacle)
+                        self._obstacle = None
+                total += len(targets) * row
+                first += len(targets)
         finally:
             for _, module in model.modules():
                 module.training = training[id(module)]
         total /= sum(len(targets) for _, targets in self._batches)
         return dict(zip(("loss", *self._metrics), total.tolist(), strict=True))
 
-    def _in_python(self, inputs: Tensor, targets: Tensor) -> np.ndarray:
+    def _in_python(self, inputs: Tensor, targets: Tensor, first: int) -> np.ndarray:
         with no_grad():
             outputs = self._model(inputs)
-            values = [self._loss(outputs, targets)]
+            try:
+                values = [self._loss(outputs, targets)]
+            except DomainError as error:
+                rows = range(first, first + len(targets))
+                raise at_example(
+                    error, self._loss, outputs, targets, rows, self._name
+                ) from error.__cause__
             values += [metric(outputs, targets) for metric in self._metrics.values()]
         return np.array([float(value) for value in values])
 
@@ -100,8 +124,7 @@ class Evaluation:
         try:
             row, after = self._compiled(parameters, buffers, inputs, targets)
         except Exception as error:  # where it is the user's, Python will raise it again
-            self._possible = False
-            warn("the validation", error)
+            self._possible, self._obstacle = False, error
             return None
         for path, value in after.items():
             buffers[path].assign_(value)
@@ -132,11 +155,33 @@ def named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
     return named
 
 
-def cast(data: Dataset, dtype: Any) -> Dataset:
-    """The data with floating-point arrays in this dtype."""
+def examples_of(data: Any, name: str, dtype: Any) -> Dataset:
+    """The data set, with floating-point arrays in this dtype.
 
+    Raises:
+        DTypeError: if inputs or targets are no numbers.
+        ShapeError, DomainError: as `as_dataset`.
+    """
+    if isinstance(data, (tuple, list)) and len(data) == 2:
+        data = [_numbers(v, what, name) for v, what in zip(data, FIELDS, strict=True)]
+    found = as_dataset(data, name)
+    arrays = [_numbers(getattr(found, what), what, found.name) for what in FIELDS]
     inputs, targets = (
         values.astype(dtype, copy=False) if values.dtype.kind == "f" else values
-        for values in (data.inputs, data.targets)
+        for values in arrays
     )
-    return Dataset(inputs, targets, data.name)
+    return Dataset(inputs, targets, found.name)
+
+
+def _numbers(values: Any, what: str, name: str) -> np.ndarray:
+    try:
+        found = values if isinstance(values, np.ndarray) else to_numpy(values)
+        as_dtype(found.dtype)
+    except DTypeError as error:
+        message = str(error).splitlines()[0]
+        hint = " Classes are integers from 0: np.unique(labels, return_inverse=True)[1]."
+        raise DTypeError(
+            f"{name}: the {what} are no numbers to compute with: {message}."
+            + (hint if what == "targets" else "")
+        ) from None
+    return found

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.core import tree
-from chainrule.core.errors import ChainRuleError
+from chainrule.core.errors import ChainRuleError, DomainError
 from chainrule.nn.module import Module, observe
 from chainrule.tensor import Tensor, no_grad
+from chainrule.train.step import Loss
 
-__all__ = ["NonFiniteError", "check_step"]
+__all__ = ["NonFiniteError", "at_example", "check_step"]
 
 
 class NonFiniteError(ChainRuleError, FloatingPointError):
@@ -50,6 +51,7 @@ def check_step(
     Raises:
         NonFiniteError: naming the step and the first layer concerned.
     """
+    updated_beyond = False
     if not _finite(loss):
         layer = _first_layer(model.replace(parameters), inputs)
         cause = (
@@ -63,16 +65,45 @@ def check_step(
         cause = f"the gradient of {path} is not finite although the loss is ({loss.item():.3g})"
     elif path := _last_bad(updated):
         layer = path.rpartition(".")[0] or path
+        updated_beyond = True
         cause = f"the update of {path} leads beyond {updated[path].dtype.name}"
     else:
         return
-    advice = (
-        "The model keeps the parameters from before this step. Try a smaller learning rate, "
-        "optim.clip_by_global_norm(1.0), or inputs scaled to about 1."
-    )
-    if step == 1 and path is not updates:
-        advice = ""
+    if step == 1 and not updated_beyond:
+        advice = (
+            "No update was made yet, so the inputs, the initial parameters or the loss give it: "
+            "scale the inputs to about 1, and look for a division by zero, the logarithm of zero "
+            "or the root of a negative number."
+        )
+    else:
+        advice = (
+            "The model keeps the parameters from before this step. Try a smaller learning rate, "
+            "optim.clip_by_global_norm(1.0), or inputs scaled to about 1."
+        )
     raise NonFiniteError(f"step {step}: {cause}. {advice}", step, layer or "loss")
+
+
+def at_example(
+    error: DomainError, loss: Loss, outputs: Any, targets: Tensor, rows: Sequence[int], data: str
+) -> DomainError:
+    """The error of the loss of a batch, with the example that gave it where one alone does.
+
+    Args:
+        error: what ``loss(outputs, targets)`` raised.
+        loss, outputs, targets: of the batch.
+        rows: the number of each example in the data.
+        data: what they are called.
+    """
+    with no_grad():
+        for place, row in enumerate(rows):
+            try:
+                loss(outputs[place : place + 1], targets[place : place + 1])
+            except DomainError as own:
+                message = str(own).splitlines()[0]
+                return DomainError(f"{message} (targets of example {row} of the {data})")
+            except Exception:  # a loss need not take one example, nor outputs be one tensor
+                break
+    return error
 
 
 def _last_bad(tensors: Mapping[str, Tensor]) -> str | None:

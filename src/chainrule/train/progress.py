@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, which the last epoch's line replaces; elsewhere a line an epoch."""
+"""Progress: a bar on a terminal, in the end one line; elsewhere one line an epoch."""
 
 from __future__ import annotations
 

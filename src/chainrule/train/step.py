@@ -21,7 +21,7 @@ Loss = Callable[[Any, Any], Tensor]
 Metric = Callable[[Any, Any], Any]
 Tensors = dict[str, Tensor]
 
-METHODS = ("adam", "adamw", "rmsprop", "sgd")
+METHODS = ("adam", "adamw", "sgd")
 
 
 class Step(NamedTuple):
