@@ -122,7 +122,7 @@ def cond(predicate: Any, true_fun: Function, false_fun: Function, *operands: Any
         return (true_fun if test.value else false_fun)(*operands)
     nodes, structure = _nodes(operands)
     types = [node.type for node in nodes]
-    closures = [trace_closure(f, structure, types) for f in (true_fun, false_fun)]
+    closures = [trace_closure(f, structure, types, lazy=True) for f in (true_fun, false_fun)]
     if closures[0].result != closures[1].result:
         raise TreeError(
             f"cond: the branches return {closures[0].result} and {closures[1].result}; "

@@ -336,7 +336,7 @@ class Tensor(TensorMethods):
         root = self.node
         if root.value is None:
             raise TraceError(
-                "backward() inside a traced function (compile, vmap, scan, checkpoint) has no values "
+                "backward() in a traced function (compile, vmap, scan, checkpoint) has no values "
                 "to add to .grad; use cr.grad there, which returns the gradient"
             )
         if not root.tracked:

@@ -9,11 +9,11 @@ from typing import Any
 
 from chainrule.core.errors import ShapeError, TraceError, TreeError
 from chainrule.core.graph import Graph, close, with_sources
-from chainrule.core.node import Node, input_node, oldest, topological
+from chainrule.core.node import Node, input_node, topological
 from chainrule.core.source import SourceLine
 from chainrule.core.tree import Tree, flatten
-from chainrule.core.types import ArrayType
-from chainrule.lift import as_node, is_number
+from chainrule.core.types import ArrayType, array_type
+from chainrule.lift import BOOL, as_node, is_number
 from chainrule.ops.shape import alias
 from chainrule.tensor import Tensor, mode
 
@@ -153,14 +153,21 @@ class Closure:
     result: Tree
 
 
-def trace_closure(f: Callable[..., Any], structure: Tree, types: Sequence[ArrayType]) -> Closure:
-    """Trace ``f(*structure)`` on holes of ``types``; tensors from outside are captured."""
+def trace_closure(
+    f: Callable[..., Any], structure: Tree, types: Sequence[ArrayType], *, lazy: bool = False
+) -> Closure:
+    """Trace ``f(*structure)`` on holes of ``types``; tensors from outside are captured.
+
+    With ``lazy`` what ``f`` computes from those alone is part of its graph too, since it may not
+    run; otherwise it is computed once, outside.
+    """
+    start = input_node(array_type((), BOOL)).serial
     holes = [input_node(type) for type in types]
     with mode(grad=True):
         returned = f(*structure.build(map(Tensor, holes)))
     results, result = flatten(returned)
-    outputs, _ = without_aliases([as_node(leaf) for leaf in results], since=oldest(holes))
-    graph, captured = close(holes, outputs)
+    outputs, _ = without_aliases([as_node(leaf) for leaf in results], since=start)
+    graph, captured = close(holes, outputs, since=start if lazy else None)
     return Closure(graph, captured, result)
 
 

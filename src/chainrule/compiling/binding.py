@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,11 @@ _SHORT_PROGRAM = ctypes.PYFUNCTYPE(*_TYPES)  # keeps the GIL
 class Bound:
     """A program that can run.
 
+    Args:
+        program: the program.
+        machine: the processor at hand.
+        around: what holds while the reference is called.
+
     Attributes:
         program: what it was made from.
         address: of the function ``program``.
@@ -40,8 +46,14 @@ class Bound:
             where the reference may release it; else None, and the GIL is kept.
     """
 
-    def __init__(self, program: Program, machine: Machine) -> None:
+    def __init__(
+        self,
+        program: Program,
+        machine: Machine,
+        around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.program = program
+        self._around = around
         self._code = load(cached_object(program.text, machine))
         self.address = self._code.address("program")
         self._memory = np.empty(program.arena + 64, np.uint8)
@@ -110,7 +122,7 @@ class Bound:
             pointers = (ctypes.c_void_p * self.program.slots).from_address(table)
             values = [_view(pointers, buffer, node) for buffer, node in fallback.sources]
             node = fallback.node
-            with np.errstate(all="ignore"):
+            with self._around(), np.errstate(all="ignore"):
                 found = node.primitive.evaluate(*values, *node.argument)
             for buffer, result in fallback.results:
                 part = found[result.argument[0]] if result.primitive.name == "item" else found

@@ -7,7 +7,8 @@ import inspect
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -65,8 +66,11 @@ class Compiled:
         self._programs: OrderedDict[Any, Specialized] = OrderedDict()
         self._lock = threading.RLock()
         self._warned = False
+        self._signature: inspect.Signature | None = None
+        self._inside = threading.local()
         self._compiled = 0
         self._door: Callable[..., Any] = self._slow
+        self._behind: Callable[..., Any] = self._slow
         self._tried: list[Specialized] = []  # programs whose doors the door tries, one by one
         functools.update_wrapper(self, f, updated=())
 
@@ -120,12 +124,13 @@ class Compiled:
     # -- the way for arguments that the door does not know -----------------------------------------
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
-        args = self._positional(args, kwargs)
+        if kwargs:
+            return self._door(*self._positional(args, kwargs))
         nodes, structure, leaves = self._taken_apart(args)
         if any(node.value is None or is_differentiated(node) for node in nodes):
             return self.function(*args)
         program = self._program(args, structure, nodes, leaves)
-        if not kwargs and program not in self._tried:
+        if program not in self._tried:
             self._open_door(program, args)
         return program(args, leaves, nodes)
 
@@ -143,7 +148,8 @@ class Compiled:
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if not kwargs:
             return args
-        signature = inspect.signature(self.function)
+        signature = self._signature or inspect.signature(self.function)
+        self._signature = signature
         bound = signature.bind(*args, **kwargs)
         last = [name for name in signature.parameters if name in bound.arguments][-1]
         for name, parameter in signature.parameters.items():
@@ -179,28 +185,46 @@ class Compiled:
             if found is not None:
                 self._programs.move_to_end(key)
                 return found
-            for index in self.donate:
-                if not 0 <= index < len(args):
-                    raise ArgumentError(
-                        f"compile: donate names argument {index}, there are {len(args)} arguments"
-                    )
-            program = specialize(self, args, structure, types, numbers)
-            self._programs[key] = program
+        # not under the lock: tracing runs code of the user, who may compile in other threads
+        program = specialize(self, args, structure, types, numbers)
+        with self._lock:
+            program = self._programs.setdefault(key, program)
             if len(self._programs) > KEPT:
                 self._programs.popitem(last=False)
             self._compiled += 1
-            if self._compiled >= MANY and not self._warned:
-                self._warned = True
-                warnings.warn(
-                    f"{getattr(self.function, '__name__', 'a function')} was compiled "
-                    f"{self._compiled} times, each time for other shapes or dtypes, the last ones "
-                    f"{', '.join(map(repr, types[:4]))}{', …' if len(types) > 4 else ''}. Pad the "
-                    "data to a few fixed shapes (the last batch of an epoch is the usual cause), "
-                    "or leave this function uncompiled.",
-                    CompileWarning,
-                    stacklevel=_outside(),
-                )
-            return program
+            warn = self._compiled >= MANY and not self._warned
+            self._warned = self._warned or warn
+        if warn:
+            warnings.warn(
+                f"{getattr(self.function, '__name__', 'a function')} was compiled "
+                f"{self._compiled} times, each time for other shapes or dtypes, the last ones "
+                f"{', '.join(map(repr, types[:4]))}{', …' if len(types) > 4 else ''}. Pad the "
+                "data to a few fixed shapes (the last batch of an epoch is the usual cause), "
+                "or leave this function uncompiled.",
+                CompileWarning,
+                stacklevel=_outside(),
+            )
+        return program
+
+    @contextmanager
+    def calling_reference(self) -> Iterator[None]:
+        """While the reference runs for a program, this thread must not start the program again:
+        code that gets in between (a signal handler, a finalizer) calls the function itself."""
+        depth = getattr(self._inside, "depth", 0)
+        self._inside.depth = depth + 1
+        if self._door != self._guarded:
+            self._behind, self._door = self._door, self._guarded
+        try:
+            yield
+        finally:
+            self._inside.depth = depth
+            if self._door == self._guarded:
+                self._door = self._behind
+
+    def _guarded(self, *args: Any, **kwargs: Any) -> Any:
+        if getattr(self._inside, "depth", 0):
+            return self.function(*args, **kwargs)
+        return self._behind(*args, **kwargs)
 
 
 class _Key:
@@ -315,10 +339,10 @@ def compile(
         raise ArgumentError(f"compile takes a function, not {f!r}")
     if accuracy not in ("default", "fast"):
         raise ArgumentError(f'compile: accuracy is "default" or "fast", not {accuracy!r}')
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
+    if threads is not None and (type(threads) is not int or threads < 1):
         raise ArgumentError(f"compile: threads is an integer of at least 1, not {threads!r}")
     chosen = (donate,) if isinstance(donate, (int, np.integer)) else tuple(donate)
-    if not all(isinstance(index, (int, np.integer)) for index in chosen):
+    if not all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in chosen):
         raise ArgumentError(f"compile: donate takes positions of arguments, not {donate!r}")
     options = (threads, parse_bytes(memory), accuracy, check_finite)
     fixed = (static,) if isinstance(static, (int, str)) else tuple(static)

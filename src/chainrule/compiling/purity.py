@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from itertools import islice
+from types import CodeType
 from typing import Any
 
 from chainrule.core.errors import TraceError
@@ -90,7 +91,7 @@ def _outside(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     if code is None:
         return []
     space = getattr(function, "__globals__", {})
-    found = [(f"the global {name}", space[name]) for name in code.co_names if name in space]
+    found = [(f"the global {name}", space[name]) for name in _names(code) if name in space]
     cells = zip(code.co_freevars, getattr(function, "__closure__", None) or (), strict=False)
     for name, cell in cells:
         try:
@@ -98,6 +99,12 @@ def _outside(function: Callable[..., Any]) -> list[tuple[str, Any]]:
         except ValueError:  # not assigned yet
             continue
     return found
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names that a code object uses, and the functions defined inside of it."""
+    inner = (_names(part) for part in code.co_consts if isinstance(part, CodeType))
+    return set(code.co_names).union(*inner)
 
 
 def _holds_traced(value: Any) -> bool:

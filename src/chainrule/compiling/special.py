@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.compiling.binding import Bound, StatusError
 from chainrule.compiling.finite import blame, blame_index
 from chainrule.compiling.purity import unchanging, watched
-from chainrule.core.errors import IndexingError, TraceError
+from chainrule.core.errors import ArgumentError, IndexingError, TraceError
 from chainrule.core.graph import Graph
 from chainrule.core.node import VARIABLE, Node, array, variable
 from chainrule.core.tree import Tree, flatten
@@ -51,20 +51,34 @@ def specialize(
                 "no argument: its value would be fixed at this moment. Pass it, or the model "
                 "that it belongs to, as an argument, or use its .detach()ed value."
             )
+    arity = len(args)
+    for index in compiled.donate:
+        if not -arity <= index < arity:
+            raise ArgumentError(
+                f"compile: donate names argument {index}, there are {arity} arguments"
+            )
+    donate = tuple(index % arity for index in compiled.donate)
     graph, _ = simplify(traced.graph, FAST if compiled.accuracy == "fast" else NATIVE)
-    donated = _leaves_of(structure, compiled.donate)
+    donated = _leaves_of(structure, donate)
     if compiled.check_finite:
         donated = frozenset()
-    plan = _Donation(structure, traced.result, graph, donated, compiled.donate)
+    plan = _Donation(structure, traced.result, graph, donated, donate)
     program = write_program(
         graph,
         host(),
-        threads=min(compiled.threads or os.cpu_count() or 1, MAX_THREADS),
+        threads=min(compiled.threads or _processors(), MAX_THREADS),
         accuracy=compiled.accuracy,
         in_place=plan.in_place,
         memory=compiled.memory,
     )
     return Specialized(compiled, traced, program, structure, plan, donated, tuple(numbers))
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _leaves_of(structure: Tree, arguments: Sequence[int]) -> frozenset[int]:
@@ -162,7 +176,7 @@ class Specialized:
         self.structure = structure
         self.donated = donated
         self.plan = plan
-        self.bound = Bound(program, host())
+        self.bound = Bound(program, host(), compiled.calling_reference)
 
     def door(
         self, args: tuple[Any, ...], otherwise: Callable[..., Any]
@@ -233,14 +247,11 @@ class Specialized:
         arrays: list[np.ndarray[Any, Any]] = []
         for index, node in enumerate(nodes):
             value = np.asarray(node.value)
-            own = index in self.donated
-            if own and not _can_be_overwritten(value, arrays):
+            if index in self.donated and not _can_be_overwritten(value):
                 value = np.array(value, order="C")
             arrays.append(np.require(value, requirements=["C", "ALIGNED"]).reshape(node.shape))
-        for index in self.donated:  # what is overwritten must not be read as another argument
-            for other, value in enumerate(arrays):
-                if other != index and np.shares_memory(value, arrays[index]):
-                    arrays[index] = arrays[index].copy()
+        for index in _overlapping(arrays, self.donated):
+            arrays[index] = arrays[index].copy()  # what is overwritten is no other argument
         with nullcontext() if self.bound.lock is None else self.bound.lock:
             try:
                 results = self.bound.run(arrays)
@@ -269,8 +280,25 @@ class Specialized:
         )
 
 
-def _can_be_overwritten(value: np.ndarray[Any, Any], others: Sequence[Any]) -> bool:
+def _can_be_overwritten(value: np.ndarray[Any, Any]) -> bool:
     return bool(value.flags.writeable and value.flags.c_contiguous and value.flags.aligned)
+
+
+def _overlapping(arrays: Sequence[np.ndarray[Any, Any]], donated: frozenset[int]) -> set[int]:
+    """The donated arrays that share memory with another one."""
+    spans = sorted(
+        (value.ctypes.data, value.ctypes.data + value.nbytes, index)
+        for index, value in enumerate(arrays)
+        if value.nbytes
+    )
+    found: set[int] = set()
+    end, owner = 0, -1
+    for first, last, index in spans:
+        if first < end:
+            found |= {index, owner} & donated
+        if last > end:
+            end, owner = last, index
+    return found
 
 
 def _tensor(value: np.ndarray[Any, Any], donor: Any) -> Tensor:

@@ -162,16 +162,21 @@ class _Plan:
         return [slots[index] for index in self.outputs]
 
 
-def close(inputs: Sequence[Node], outputs: Sequence[Node]) -> tuple[Graph, tuple[Node, ...]]:
+def close(
+    inputs: Sequence[Node], outputs: Sequence[Node], since: int | None = None
+) -> tuple[Graph, tuple[Node, ...]]:
     """A graph from ``inputs`` to ``outputs``, and the nodes from outside that it captures.
 
     Captured are the tracked or traced nodes on which ``outputs`` depend other than through
-    ``inputs``; they become further inputs, after the given ones.
+    ``inputs``; they become further inputs, after the given ones. With ``since`` everything made
+    from that serial on belongs to the graph, also what does not depend on its inputs.
     """
     inner = set(inputs)
-    order = topological(outputs, stop=inputs, since=oldest(inputs)) if inputs else []
+    first = oldest(inputs) if since is None else since
+    order = topological(outputs, stop=inputs, since=first) if inputs or since is not None else []
     for node in order:
-        if any(source in inner for source in node.sources):
+        own = since is not None and node.serial >= since and node.sources
+        if own or any(source in inner for source in node.sources):
             inner.add(node)
     used = [source for node in order if node in inner and node.sources for source in node.sources]
     captured: dict[Node, Node] = {}

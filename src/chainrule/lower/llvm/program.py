@@ -349,6 +349,22 @@ def _overlap(a: Sequence[tuple[Buffer, int]], b: Sequence[tuple[Buffer, int]]) -
     )
 
 
+def _microseconds(kernel: Kernel) -> float:
+    return max(kernel.flops / SPEED, kernel.bytes / BANDWIDTH)
+
+
+def _total(frame: Frame, kernels: dict[Step, list[Kernel]]) -> float:
+    """Microseconds of a whole run; a while loop may take any time."""
+    total = 0.0
+    for step in frame.steps:
+        total += sum(map(_microseconds, kernels[step]))
+        turns = {"scan": step.group.members[0].argument[1:2], "while": (float("inf"),)}
+        for times in turns.get(step.group.kind, (1,) if step.bodies else ()):
+            # a turn takes some time even if it computes little
+            total += times * sum(max(_total(body, kernels), 0.01) for body in step.bodies)
+    return total
+
+
 def write_program(
     graph: Graph,
     machine: Machine,
@@ -396,7 +412,7 @@ def write_program(
         writer.fallbacks,
         writer.lookups,
         worth,
-        micros,
+        _total(frame, writer.kernels),
         frame,
         writer.kernels,
         notes,

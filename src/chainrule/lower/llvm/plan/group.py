@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from chainrule.core.node import LITERAL, Node
+from chainrule.lower.llvm.elementwise import defined
 from chainrule.lower.llvm.plan.arena import rounded
 from chainrule.lower.llvm.plan.index import (
     Affine,
@@ -43,7 +44,11 @@ LIMIT = 250
 def is_pointwise(node: Node) -> bool:
     """Whether an element of the result needs only single elements of the sources."""
     primitive = node.primitive
-    return primitive.name in VIEWS or isinstance(primitive, Elementwise) or primitive.name == "cast"
+    if primitive.name in VIEWS or primitive.name == "cast":
+        return True
+    if not isinstance(primitive, Elementwise):
+        return False
+    return defined(primitive.name, node.argument, node.sources[-1].dtype) is None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from chainrule.core.errors import IndexingError
 from chainrule.core.graph import Graph
 from chainrule.core.node import LITERAL, Node, literal, symbolic
 from chainrule.core.types import DTYPES
@@ -22,8 +23,8 @@ from chainrule.ops.arithmetic import add, mul, sub
 from chainrule.ops.choice import maximum, where
 from chainrule.ops.conv import conv_
 from chainrule.ops.exponential import exp, log1p
-from chainrule.ops.logic import equal, greater
-from chainrule.ops.reduce import max_, sum_
+from chainrule.ops.logic import equal, greater, logical_and
+from chainrule.ops.reduce import any_, max_, sum_
 from chainrule.ops.shape import alias, broadcast_, cast, permute_, reshape_
 
 __all__ = ["prepare"]
@@ -155,14 +156,15 @@ def _as_sum(node: Node, x: Node, y: Node, extent: dict[int, int]) -> Node:
         shape = tuple(extent[label] if label in own else 1 for label in every)
         return _reshaped(_permuted(operand, order), shape)
 
-    product = symbolic(mul, (spread(x, a), spread(y, b)))
+    times, total = (logical_and, any_) if node.dtype.kind == "b" else (mul, sum_)
+    product = symbolic(times, (spread(x, a), spread(y, b)))
     shape = tuple(extent[label] for label in every)
     product = _broadcast(product, shape)
     if all(extent[label] == 1 for label in summed):
         product = _reshaped(product, tuple(extent[label] for label in every if label not in summed))
     else:
         axes = tuple(every.index(label) for label in summed)
-        product = symbolic(sum_, (product,), (tuple(sorted(axes)), False))
+        product = symbolic(total, (product,), (tuple(sorted(axes)), False))
     kept = [label for label in every if label not in summed]
     return _permuted(product, tuple(kept.index(label) for label in out))
 
@@ -256,7 +258,17 @@ def _overlap_add(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> No
     return overlap_as_views(sources[0], forced, *node.argument)
 
 
+def _gather(node: Node, sources: tuple[Node, ...], forced: set[Node]) -> Node | None:
+    x = sources[0]
+    if node.type.size and any(x.shape[axis] == 0 for axis in node.argument[0]):
+        raise IndexingError(
+            f"gather: an axis of {x.shape} has no elements, so no index is inside it"
+        )
+    return None
+
+
 _RULES: dict[str, Rule] = {
+    "gather": _gather,
     "contract": _contract,
     "conv": _conv,
     "overlap_add": _overlap_add,

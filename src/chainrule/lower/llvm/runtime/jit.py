@@ -15,6 +15,9 @@ from chainrule.lower.llvm.runtime import disk_cache
 
 __all__ = ["Code", "cached_object", "compile_object", "load", "verify"]
 
+PIPELINE = 1
+"""Counts changes of the passes and options below, so that older object code is not used."""
+
 LEVEL = 1  # of code generation; 2 and 3 take longer and gave no faster vector code
 
 
@@ -82,7 +85,7 @@ def cached_object(text: str, machine: Machine, level: int = LEVEL) -> bytes:
             machine.triple or llvm.get_process_triple(),
             machine.cpu,
             machine.features,
-            f"level {level}",
+            f"pipeline {PIPELINE}, level {level}",
             f"LLVM {llvm.llvm_version_info}, llvmlite {llvmlite.__version__}",
             sys.version,  # code may call CPython, whose structures differ between versions
             text,
