@@ -124,7 +124,7 @@ def promote(*values: Any, to_float: bool = False) -> list[Node]:
         dtype = FLOAT if "f" in weak else INT if "i" in weak else BOOL
     if to_float and dtype.kind != "f":
         dtype = FLOAT
-    return [
+    promoted = [
         scalar_node(value, dtype)
         if node is None
         else node
@@ -132,6 +132,10 @@ def promote(*values: Any, to_float: bool = False) -> list[Node]:
         else cast(node, dtype=dtype)
         for node, value in zip(nodes, values, strict=True)
     ]
+    if numbers and not strong:  # numbers of another kind are still numbers
+        assert current.weak is not None
+        current.weak.update(promoted)
+    return promoted
 
 
 def floating(node: Node) -> Node:
