@@ -341,7 +341,7 @@ def compile(
         raise ArgumentError(f'compile: accuracy is "default" or "fast", not {accuracy!r}')
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ArgumentError(f"compile: threads is an integer of at least 1, not {threads!r}")
-    chosen = (donate,) if isinstance(donate, (int, np.integer)) else tuple(donate)
+    chosen = tuple(donate) if isinstance(donate, Sequence) else (donate,)
     if not all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in chosen):
         raise ArgumentError(f"compile: donate takes positions of arguments, not {donate!r}")
     options = (threads, parse_bytes(memory), accuracy, check_finite)
