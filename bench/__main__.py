@@ -27,6 +27,11 @@ NAMES = (
     "hvp_cost",
     "taylor_order",
     "checkpoint_memory",
+    "vecmath_ulps",
+    "gemm",
+    "conv",
+    "threads",
+    "door",
     "native",
 )
 RESULTS = Path(__file__).parent / "results"

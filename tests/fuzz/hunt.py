@@ -33,6 +33,9 @@ PATIENCE = 120.0
 ENOUGH = 150
 """Cases that one process does."""
 
+MOST = 20
+"""Failures after which the hunt ends."""
+
 
 def outcome(case: cases.Case) -> str | None:
     """What is wrong with a case; None if nothing is, "invalid" if it is no case."""
@@ -119,6 +122,8 @@ def hunt(seed: int, first: int, count: int, jobs: int) -> dict[int, str]:
                 if text in counts:
                     counts[text] += 1
                 else:
+                    if len(wrong) >= MOST:
+                        return
                     wrong[number] = text
                     print(f"{seed}:{number} {text}", flush=True)
 
