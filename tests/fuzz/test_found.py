@@ -3,8 +3,14 @@ or an error; its name says what was wrong."""
 
 import pytest
 
-from tests.fuzz.case import Body, Case, Leaf, Step
+import chainrule as cr
+from chainrule.lower.llvm.machine import host
+from chainrule.lower.llvm.plan.frame import nbytes
+from chainrule.lower.llvm.program import write_program
+from chainrule.rewrite.simplify import simplify
+from tests.fuzz.case import Body, Case, Leaf, Step, arguments, function
 from tests.fuzz.check import check
+from tests.fuzz.draw import draw
 
 FOUND = {
     "convolution of integers, strides and groups": Case(
@@ -164,6 +170,28 @@ def test_found(name):
     check(FOUND[name])
 
 
+UNREAD = Case(
+    (Leaf((9, 4), "float32"), Leaf((9,), "int64", "0,5")),
+    (
+        Step("scatter_add", (0, 1), ((5, 4), (0,))),
+        Step("slice", (2,), ((0, 0), (0, 4), (1, 1))),
+        Step("exp", (0,)),
+    ),
+    (3, 4),
+)
+"""A step whose result nobody reads: its memory is shared, but no barrier was put before it."""
+
+
+@pytest.mark.parametrize("case", [UNREAD, *(draw(30, number) for number in range(20))])
+def test_barriers_know_of_everything_that_is_written(case):
+    graph = simplify(cr.trace(function(case), *arguments(case)).graph)[0]
+    frame = write_program(graph, host()).frame
+    for node, block in frame.blocks.items():
+        place = frame.place(node)
+        writes = frame.steps[block.first].writes
+        assert any(place == buffer and size >= nbytes(node) for buffer, size in writes)
+
+
 KNOWN = {
     "rewrite/transposition: a permutation is moved into what a scalar operand is made of": Case(
         (Leaf((2,), "float32"), Leaf((33, 4), "float32")),
@@ -192,6 +220,23 @@ KNOWN = {
         ),
         (Step("lgamma", (2,)), Step("gather", (3, 1, 0), ((1, 0),))),
         (4,),
+    ),
+    "rewrite/indexing: a count without axes is asked for its extent": Case(
+        (
+            Leaf((32,), "int8", "0,1"),
+            Leaf((32,), "float64"),
+            Leaf((32, 1), "float64"),
+            Leaf((), "float64"),
+        ),
+        (
+            Step("add", (3, 2)),
+            Step("count", (), (32, 1, 0)),
+            Step("gather", (4, 5, 0), ((0, 1),)),
+            Step("maximum", (6, 1)),
+        ),
+        (7,),
+        transform="grad",
+        seed=450680215,
     ),
     "conv/tile: neighbouring pixels of a single place have distance 0": Case(
         (Leaf((1, 16, 1), "float16"), Leaf((16, 8, 1), "float16")),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,6 @@ class Bound:
     Args:
         program: the program.
         machine: the processor at hand.
-        around: what holds while the reference is called.
 
     Attributes:
         program: what it was made from.
@@ -46,14 +44,8 @@ class Bound:
             where the reference may release it; else None, and the GIL is kept.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        machine: Machine,
-        around: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> None:
+    def __init__(self, program: Program, machine: Machine) -> None:
         self.program = program
-        self._around = around
         self._code = load(cached_object(program.text, machine))
         self.address = self._code.address("program")
         self._memory = np.empty(program.arena + 64, np.uint8)
@@ -122,7 +114,7 @@ class Bound:
             pointers = (ctypes.c_void_p * self.program.slots).from_address(table)
             values = [_view(pointers, buffer, node) for buffer, node in fallback.sources]
             node = fallback.node
-            with self._around(), np.errstate(all="ignore"):
+            with np.errstate(all="ignore"):
                 found = node.primitive.evaluate(*values, *node.argument)
             for buffer, result in fallback.results:
                 part = found[result.argument[0]] if result.primitive.name == "item" else found

@@ -7,8 +7,7 @@ import inspect
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -67,10 +66,8 @@ class Compiled:
         self._lock = threading.RLock()
         self._warned = False
         self._signature: inspect.Signature | None = None
-        self._inside = threading.local()
         self._compiled = 0
         self._door: Callable[..., Any] = self._slow
-        self._behind: Callable[..., Any] = self._slow
         self._tried: list[Specialized] = []  # programs whose doors the door tries, one by one
         functools.update_wrapper(self, f, updated=())
 
@@ -205,26 +202,6 @@ class Compiled:
                 stacklevel=_outside(),
             )
         return program
-
-    @contextmanager
-    def calling_reference(self) -> Iterator[None]:
-        """While the reference runs for a program, this thread must not start the program again:
-        code that gets in between (a signal handler, a finalizer) calls the function itself."""
-        depth = getattr(self._inside, "depth", 0)
-        self._inside.depth = depth + 1
-        if self._door != self._guarded:
-            self._behind, self._door = self._door, self._guarded
-        try:
-            yield
-        finally:
-            self._inside.depth = depth
-            if self._door == self._guarded:
-                self._door = self._behind
-
-    def _guarded(self, *args: Any, **kwargs: Any) -> Any:
-        if getattr(self._inside, "depth", 0):
-            return self.function(*args, **kwargs)
-        return self._behind(*args, **kwargs)
 
 
 class _Key:

@@ -22,6 +22,7 @@ from chainrule.door.spec import Argument, DoorSpec, Fresh, Kept, Launch, Made, R
 from chainrule.lift import as_node
 from chainrule.lower.llvm.machine import host
 from chainrule.lower.llvm.program import FAILED, Program, write_program
+from chainrule.lower.llvm.runtime.lock import REENTERED, ReenteredError
 from chainrule.lower.llvm.runtime.pool import MAX_THREADS, pool
 from chainrule.rewrite.simplify import FAST, NATIVE, simplify
 from chainrule.tensor import Tensor
@@ -176,7 +177,7 @@ class Specialized:
         self.structure = structure
         self.donated = donated
         self.plan = plan
-        self.bound = Bound(program, host(), compiled.calling_reference)
+        self.bound = Bound(program, host())
 
     def door(
         self, args: tuple[Any, ...], otherwise: Callable[..., Any]
@@ -252,11 +253,13 @@ class Specialized:
             arrays.append(np.require(value, requirements=["C", "ALIGNED"]).reshape(node.shape))
         for index in _overlapping(arrays, self.donated):
             arrays[index] = arrays[index].copy()  # what is overwritten is no other argument
-        with nullcontext() if self.bound.lock is None else self.bound.lock:
-            try:
+        try:
+            with nullcontext() if self.bound.lock is None else self.bound.lock:
                 results = self.bound.run(arrays)
-            except StatusError as error:
-                return self._failed(error.status, *args)
+        except StatusError as error:
+            return self._failed(error.status, *args)
+        except ReenteredError:
+            return self._failed(REENTERED, *args)
         if self.compiled.check_finite:
             blame(self.traced.graph, arrays, results)
         tensors = []
@@ -266,7 +269,9 @@ class Specialized:
         return self.traced.result.build(tensors)
 
     def _failed(self, status: int, *args: Any) -> Any:
-        """Raise what went wrong in a run."""
+        """Raise what went wrong in a run; one inside of another one is left to the function."""
+        if status == REENTERED:
+            return self.compiled.function(*args)
         if status == FAILED:
             error = self.bound.take_error()
             assert error is not None

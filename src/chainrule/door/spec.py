@@ -109,8 +109,8 @@ class DoorSpec:
         program: the address of ``void program(ptr table, i64 thread, i64 threads, ptr team)``.
         slow: called with the arguments as they came when they are not what is described here;
             its result is returned. It must not call the door again with the same arguments.
-        failed: called as ``failed(status, *args)`` when the program has set its status word; it
-            raises, or its result is returned.
+        failed: called as ``failed(status, *args)`` when the program has set its status word, or
+            this is `REENTERED`; it raises, or its result is returned.
         status: the slot that gets the address of the status word (an i64, 0 at the start).
         launch: how to run in several threads; by default the program runs in the calling one.
         lock: for long programs: the GIL is released while one runs, and this is held.

@@ -26,6 +26,7 @@ from chainrule.door.spec import (
     leaf_paths,
     parts,
 )
+from chainrule.lower.llvm.runtime.lock import REENTERED, ReenteredError
 from chainrule.tensor import Tensor
 
 __all__ = ["is_differentiated", "python_door"]
@@ -63,8 +64,11 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
             table[spec.status] = ctypes.addressof(status)
         kept = {path: _object(args, path) for path in kept_paths}
         donated = {path: (_donor(_object(args, path)), values[i]) for path, i in donors.items()}
-        with nullcontext() if spec.lock is None else spec.lock:
-            run(ctypes.addressof(table))
+        try:
+            with nullcontext() if spec.lock is None else spec.lock:
+                run(ctypes.addressof(table))
+        except ReenteredError:
+            return spec.failed(REENTERED, *args)
         if status.value:
             return spec.failed(status.value, *args)
         found: dict[Any, Any] = {

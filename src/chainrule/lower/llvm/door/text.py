@@ -20,6 +20,7 @@ from chainrule.lower.llvm.door.results import write_results
 from chainrule.lower.llvm.door.words import Head, Layout, area, at, copy, function, require, word
 from chainrule.lower.llvm.ir import Module, Value
 from chainrule.lower.llvm.machine import Machine
+from chainrule.lower.llvm.runtime.lock import REENTERED
 
 __all__ = ["door_text"]
 
@@ -89,9 +90,13 @@ def _run(module: Module) -> None:
         with f.loop(0, count) as loop:  # other threads may let go of them meanwhile
             f.call("Py_IncRef", "void", at(f, values, loop.index))
         thread = f.call("PyEval_SaveThread", "ptr")
-        f.call("pthread_mutex_lock", "i32", lock)
-        f.call("start", "i1", head, frame)
-        f.call("pthread_mutex_unlock", "i32", lock)
+        taken = f.call("pthread_mutex_lock", "i32", lock).eq(0)
+        with f.when(taken):
+            f.call("start", "i1", head, frame)
+            f.call("pthread_mutex_unlock", "i32", lock)
+        with f.when(~taken):
+            status = at(f, area(f, Head.TABLE), word(f, Head.STATUS_SLOT))
+            f.store(f.i64(REENTERED), status)
         f.call("PyEval_RestoreThread", "void", thread)
         with f.loop(0, count) as loop:
             f.call("Py_DecRef", "void", at(f, values, loop.index))

@@ -206,13 +206,17 @@ class Frame:
             size = self.plan_call[group.kind](self, step, first)
         else:
             size = 0
-        if group.kind not in ("loop", "contract", "conv", "nothing"):
-            # results that nobody asked for need a place too
-            for node in self.results(first):
-                if node not in self.fixed and node not in self.blocks:
-                    self.blocks[node] = Block(nbytes(node), number, number)
+        for node in self._written(group):  # results that nobody asked for need a place too
+            if node not in self.fixed and node not in self.blocks:
+                self.blocks[node] = Block(nbytes(node), number, number)
         if size:
             step.workspace = Block(size, number, number)
+
+    def _written(self, group: Group) -> dict[Node, None]:
+        """What a step writes, also if nobody reads it."""
+        if group.kind in ("loop", "contract", "conv", "nothing"):
+            return group.stored
+        return group.stored | dict.fromkeys(self.results(group.members[0]))
 
     def results(self, first: Node) -> list[Node]:
         """The nodes that hold the results of a step of its own kind."""
@@ -286,7 +290,7 @@ class Frame:
                 buffer = self.place(node)
                 if buffer is not None:
                     step.reads.append((buffer, nbytes(node)))
-            for node in step.group.stored:
+            for node in self._written(step.group):
                 buffer = self.place(node)
                 assert buffer is not None
                 step.writes.append((buffer, nbytes(node)))

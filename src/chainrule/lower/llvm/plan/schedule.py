@@ -226,17 +226,22 @@ class Schedule:
         self.anchored[node] = group
 
     def _joinable(self, node: Node) -> Group | None:
-        """A group that ``node`` can be computed in: that of a source, or a small one beside."""
+        """A group that ``node`` can be computed in: that of a source, or one beside.
+
+        Beside are small values of one size, which save a kernel, and large ones that read an array
+        in common, which save memory traffic (the moments of an optimizer read one gradient).
+        """
         sources = sorted({self._number[g] for g in self._sources_of(node)}, reverse=True)
         needed = 0
         for number in sources:
             needed |= self._before[number] | 1 << number
         candidates = sources
-        if node.type.size <= SMALL and node.primitive.name not in REDUCTIONS:
+        if node.primitive.name not in REDUCTIONS:
             late = range(len(self.groups) - 1, max(-1, len(self.groups) - 12), -1)
+            read = set() if node.type.size <= SMALL else self._read_alike(node)
             candidates = [
                 *sources,
-                *(n for n in late if n not in sources and self._is_beside(n, node)),
+                *(n for n in late if n not in sources and self._is_beside(n, node, read)),
             ]
         for number in candidates:
             if any(self._before[other] >> number & 1 for other in sources if other != number):
@@ -258,9 +263,28 @@ class Schedule:
         work = cost(node) + sum(self._work.get(source, 0) for source in node.sources)
         return short and work >= HEAVY and node.primitive.name not in REDUCTIONS
 
-    def _is_beside(self, number: int, node: Node) -> bool:
+    def _is_beside(self, number: int, node: Node, read: set[Node]) -> bool:
+        """Whether a group of loops could take ``node``: a large one for what both read."""
         group = self.groups[number]
-        return group.kind == "loop" and group.reduced is None and group.size == node.type.size
+        if group.kind != "loop" or group.reduced is not None or group.size != node.type.size:
+            return False
+        return node.type.size <= SMALL or not read.isdisjoint(group.sources)
+
+    def _read_alike(self, node: Node) -> set[Node]:
+        """The stored arrays whose elements ``node`` reads at the places that it writes."""
+        found: set[Node] = set()
+        seen: set[Node] = set()
+        stack = [node]
+        while stack:
+            for source in stack.pop().sources:
+                if source in seen or source.shape != node.shape:
+                    continue
+                seen.add(source)
+                if not source.sources or source in self.anchored:
+                    found.add(source)
+                elif isinstance(source.primitive, Elementwise) or source.primitive.name == "cast":
+                    stack.append(source)
+        return found
 
     def _depend(self, number: int, needed: int) -> None:
         """A group needs further ones, and so does every group that needs it."""

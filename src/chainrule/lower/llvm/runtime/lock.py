@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import weakref
 
-__all__ = ["Lock"]
+__all__ = ["REENTERED", "Lock", "ReenteredError"]
 
-_SIZE = 128  # at least that of a pthread_mutex_t anywhere
+REENTERED = -1
+"""The status word of a run that did not begin: its thread is already inside of another one."""
+
+_SIZE = 128  # at least that of a pthread_mutex_t, or of its attributes, anywhere
+_ERRORCHECK = 1 if sys.platform == "darwin" else 2
+
+
+class ReenteredError(Exception):
+    """The thread that wants the lock holds it."""
 
 
 class Lock:
     """A mutex of the system. Native code takes it by ``address``, Python by ``with``.
 
+    A thread that holds it and wants it again (a signal handler or a finalizer that runs while the
+    reference is called) gets a number other than 0 from native code, or `ReenteredError`.
     In the child of a fork it is free: the thread that held it is not there.
     """
 
@@ -24,7 +35,11 @@ class Lock:
 
     def _reset(self) -> None:
         ctypes.memset(self._memory, 0, _SIZE)
-        _libc.pthread_mutex_init(self._memory, None)
+        attributes = (ctypes.c_int64 * (_SIZE // 8))()
+        _libc.pthread_mutexattr_init(attributes)
+        _libc.pthread_mutexattr_settype(attributes, _ERRORCHECK)
+        _libc.pthread_mutex_init(self._memory, attributes)
+        _libc.pthread_mutexattr_destroy(attributes)
 
     @property
     def address(self) -> int:
@@ -32,7 +47,8 @@ class Lock:
         return ctypes.addressof(self._memory)
 
     def __enter__(self) -> None:
-        _libc.pthread_mutex_lock(self._memory)  # ctypes lets go of the GIL meanwhile
+        if _libc.pthread_mutex_lock(self._memory):  # ctypes lets go of the GIL meanwhile
+            raise ReenteredError
 
     def __exit__(self, *_: object) -> None:
         _libc.pthread_mutex_unlock(self._memory)
