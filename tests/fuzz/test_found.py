@@ -1,6 +1,7 @@
 """Every failure that the fuzz test ever found, made small. Each once gave a wrong result, a crash
 or an error; its name says what was wrong."""
 
+import numpy as np
 import pytest
 
 import chainrule as cr
@@ -174,17 +175,18 @@ UNREAD = Case(
     (Leaf((9, 4), "float32"), Leaf((9,), "int64", "0,5")),
     (
         Step("scatter_add", (0, 1), ((5, 4), (0,))),
-        Step("slice", (2,), ((0, 0), (0, 4), (1, 1))),
-        Step("exp", (0,)),
+        Step("gather", (2, 1), ((0,),)),
+        Step("slice", (3,), ((0, 0), (0, 4), (1, 1))),
     ),
-    (3, 4),
+    (4,),
 )
 """A step whose result nobody reads: its memory is shared, but no barrier was put before it."""
 
 
-@pytest.mark.parametrize("case", [UNREAD, *(draw(30, number) for number in range(20))])
+@pytest.mark.parametrize("case", [UNREAD, *(draw(31, number) for number in range(20))])
 def test_barriers_know_of_everything_that_is_written(case):
-    graph = simplify(cr.trace(function(case), *arguments(case)).graph)[0]
+    with np.errstate(all="ignore"):
+        graph = simplify(cr.trace(function(case), *arguments(case)).graph)[0]
     frame = write_program(graph, host()).frame
     for node, block in frame.blocks.items():
         place = frame.place(node)

@@ -46,7 +46,9 @@ class Report:
         flops, bytes: of all kernels together, an estimate for one turn of each loop.
         fallbacks: primitives that the reference evaluates, and why.
         threads: how many threads may run it.
-        microseconds: an estimate of the least time, from nominal speeds of one core.
+        microseconds: an estimate of the least time, from nominal speeds of one core; infinite with
+            a while loop.
+        once: the same with one turn of every loop.
     """
 
     def __init__(self, specialized: Specialized) -> None:
@@ -78,6 +80,7 @@ class Report:
         ]
         self.threads = program.threads
         self.microseconds = program.microseconds
+        self.once = program.once
         self.notes = list(program.notes)
 
     def __repr__(self) -> str:
@@ -96,10 +99,13 @@ class Report:
                 f"{row.flops / 1e6:>9.3g}{format_bytes(row.bytes):>10}  "
                 f"{_shortened(', '.join(row.computes), 40)}"
             )
+        time = f"about {self.microseconds:.3g} µs"
+        if self.microseconds == float("inf"):
+            time = f"about {self.once:.3g} µs with one turn of its while loop,"
         lines.append(
             f"{len(self.kernels)} kernels, {self.flops / 1e6:.3g} Mflop, "
             f"{format_bytes(self.bytes)} moved, arena {format_bytes(self.arena)}, "
-            f"up to {self.threads} threads, about {self.microseconds:.3g} µs on one core of "
+            f"up to {self.threads} threads, {time} on one core of "
             "60 Gflop/s and 20 GB/s"
         )
         lines += [f"by the reference: {text}" for text in self.fallbacks]

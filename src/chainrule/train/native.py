@@ -194,8 +194,7 @@ class Native:
         count = min(self._count(), len(batches) - first)
         args = self._window(spare, carry, batches, first, count)
         if not self._pace:
-            cost = self._many.compile(*args).program.microseconds
-            self.is_light = cost < LIGHT
+            self.is_light = self._many.compile(*args).program.once < LIGHT
         began = time.perf_counter()
         after, table, number, finite = self._many(*args)
         self._pace = (time.perf_counter() - began) / count

@@ -65,6 +65,8 @@ class Program:
         fallbacks: what the reference is called for, by number.
         lookups: what a status word above `FAILED` stands for, see `Dynamic`.
         threads: how many threads it is worth.
+        microseconds: of a run, estimated from nominal speeds; infinite with a while loop.
+        once: the same with one turn of every loop.
         frame: the plan, for reports.
         kernels: what was written for each step.
         notes: what else a report should say, such as what was traded for memory.
@@ -80,6 +82,7 @@ class Program:
     lookups: list[Dynamic]
     threads: int
     microseconds: float
+    once: float
     frame: Frame
     kernels: dict[Step, list[Kernel]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -413,6 +416,7 @@ def write_program(
         writer.lookups,
         worth,
         _total(frame, writer.kernels),
+        micros,
         frame,
         writer.kernels,
         notes,

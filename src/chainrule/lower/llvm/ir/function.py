@@ -298,6 +298,7 @@ class Function:
         With constant bounds that give at least one turn the test is at the end; otherwise a guard
         keeps a loop without turns from running once.
 
+        >>> from chainrule.lower.llvm.ir.module import Module
         >>> m = Module(); f = Function(m, "count", [("n", "i64")], "i64")
         >>> with f.loop(0, f.params[0], carried=[f.i64(0)]) as loop:
         ...     loop.carry(loop.values[0] + loop.index)
