@@ -55,6 +55,7 @@ class _Noise:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.cancels = seed % 3 == 1
+        self.wild = seed % 4
         self.least = 0.5 * (seed % 2)
         self.most = 0.25 if seed % 4 == 2 else 1.0
 
@@ -141,8 +142,8 @@ class _Noise:
             limits = np.iinfo(dtype)
             wild = ~((x > float(limits.min) - 1) & (x < float(limits.max)))
             anything = self.rng.integers(limits.min, limits.max, x.shape, dtype, endpoint=True)
-            ends = self.rng.choice(np.array([limits.min, 0, limits.max], dtype), x.shape)
-            anything = np.where(self.rng.random(x.shape) < 0.5, anything, ends)
+            if self.wild:  # processors give the same number for all of them
+                anything = np.full_like(anything, {1: 0, 2: limits.min, 3: limits.max}[self.wild])
             return np.where(wild, anything, value)
         if dtype.kind == "f" and x.dtype.itemsize > dtype.itemsize:
             return self.moved(value, 1.0)

@@ -111,7 +111,8 @@ class DoorSpec:
             its result is returned. It must not call the door again with the same arguments.
         failed: called as ``failed(status, *args)`` when the program has set its status word, or
             this is `REENTERED`; it raises, or its result is returned.
-        status: the slot that gets the address of the status word (an i64, 0 at the start).
+        status: the slot that gets the address of the status: two i64, the word itself (0 at
+            the start) and one that a look-up writes.
         launch: how to run in several threads; by default the program runs in the calling one.
         lock: for long programs: the GIL is released while one runs, and this is held.
         keep: whatever has to live as long as the door: code, the arena, constants.

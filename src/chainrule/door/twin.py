@@ -59,7 +59,7 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
             if isinstance(part, Fresh) and part.slot not in fresh:
                 fresh[part.slot] = np.empty(part.type.shape, part.type.dtype)
                 table[part.slot] = fresh[part.slot].ctypes.data
-        status = ctypes.c_int64(0)
+        status = (ctypes.c_int64 * 2)()
         if spec.status is not None:
             table[spec.status] = ctypes.addressof(status)
         kept = {path: _object(args, path) for path in kept_paths}
@@ -69,8 +69,8 @@ def python_door(spec: DoorSpec) -> Callable[..., Any]:
                 run(ctypes.addressof(table))
         except ReenteredError:
             return spec.failed(REENTERED, *args)
-        if status.value:
-            return spec.failed(status.value, *args)
+        if status[0]:
+            return spec.failed(status[0], *args)
         found: dict[Any, Any] = {
             slot: Tensor(array(value if value.shape else value[()]))
             for slot, value in fresh.items()

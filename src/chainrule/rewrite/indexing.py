@@ -165,7 +165,9 @@ def sum_of_one_per_row(node: Node, context: Context) -> Node | None:
     counted, places = condition.sources
     size = context.in_range.get(places)
     axis = counted_axis(counted)
-    if size is None or axis is None or counted.shape[axis] != size or counted.type.size != size:
+    if size is None or axis is None or axis >= counted.ndim:
+        return None
+    if counted.shape[axis] != size or counted.type.size != size:
         return None
     axis += choice.ndim - counted.ndim
     value = reshape(value, aligned(value.shape, choice.ndim))

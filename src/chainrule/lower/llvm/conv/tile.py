@@ -101,7 +101,9 @@ def tile_sums(
         unroll = 1
     else:
         unroll = max(u for u in range(1, 5) if count % u == 0)
-    if any(u * step % pixel == 0 and u * step // pixel < tile.pixels for u in range(1, unroll)):
+    if pixel and any(
+        u * step % pixel == 0 and u * step // pixel < tile.pixels for u in range(1, unroll)
+    ):
         unroll = 1  # LLVM would keep what neighbouring taps share in registers that it has not got
 
     def taps(place: Value, number: Value, values: Sequence[Value]) -> list[Value]:

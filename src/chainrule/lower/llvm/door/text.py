@@ -131,7 +131,7 @@ def _door(module: Module, layout: Layout, lanes: int) -> None:
     copy(f, at(f, head, Head.TEMPLATE), table, vectors, f"<{lanes} x i64>")
     for check in ("containers", "statics", "leaves", "disjoint"):
         try_(check, "no")
-    status = f.alloca("i64", align=8)
+    status = f.alloca("i64", 2, align=8)  # the number, and what a look-up says
     f.store(f.i64(0), status)
     f.store(status, table.offset(at(f, head, Head.STATUS_SLOT, "i64"), "ptr"))
     try_("prepare", "error")
