@@ -185,6 +185,34 @@ FOUND = {
         transform="grad",
         seed=450680215,
     ),
+    "a permutation is moved into what a scalar operand is made of": Case(
+        (Leaf((2,), "float32"), Leaf((33, 4), "float32")),
+        (
+            Step("permute", (1,), ((1, 0),)),
+            Step("logsumexp", (2,), ((0, 1), False)),
+            Step("contract", (3, 0), ((), (0,), (0,))),
+        ),
+        (4,),
+        transform="grad",
+    ),
+    "a sum of no products with infinity becomes infinity times 0": Case(
+        (Leaf((7, 33), "float32", "special"), Leaf((0, 7, 33), "float32")),
+        (
+            Step("contract", (0, 1), ((1, 2), (0, 1, 2), (0, 2))),
+            Step("sum", (2,), ((0,), True)),
+        ),
+        (3,),
+        seed=641536045,
+    ),
+    "the extent of an index array is lost with an axis of extent 1": Case(
+        (
+            Leaf((), "int8", "-15,15"),
+            Leaf((1, 15, 1), "int64", "0,1"),
+            Leaf((15, 1), "float16"),
+        ),
+        (Step("lgamma", (2,)), Step("gather", (3, 1, 0), ((1, 0),))),
+        (4,),
+    ),
 }
 
 
@@ -214,42 +242,3 @@ def test_barriers_know_of_everything_that_is_written(case):
         place = frame.place(node)
         writes = frame.steps[block.first].writes
         assert any(place == buffer and size >= nbytes(node) for buffer, size in writes)
-
-
-KNOWN = {
-    "rewrite/transposition: a permutation is moved into what a scalar operand is made of": Case(
-        (Leaf((2,), "float32"), Leaf((33, 4), "float32")),
-        (
-            Step("permute", (1,), ((1, 0),)),
-            Step("logsumexp", (2,), ((0, 1), False)),
-            Step("contract", (3, 0), ((), (0,), (0,))),
-        ),
-        (4,),
-        transform="grad",
-    ),
-    "rewrite/contraction: a sum of no products with infinity becomes infinity times 0": Case(
-        (Leaf((7, 33), "float32", "special"), Leaf((0, 7, 33), "float32")),
-        (
-            Step("contract", (0, 1), ((1, 2), (0, 1, 2), (0, 2))),
-            Step("sum", (2,), ((0,), True)),
-        ),
-        (3,),
-        seed=641536045,
-    ),
-    "rewrite/indexing: the extent of an index array is lost with an axis of extent 1": Case(
-        (
-            Leaf((), "int8", "-15,15"),
-            Leaf((1, 15, 1), "int64", "0,1"),
-            Leaf((15, 1), "float16"),
-        ),
-        (Step("lgamma", (2,)), Step("gather", (3, 1, 0), ((1, 0),))),
-        (4,),
-    ),
-}
-"""Not mended yet: the file, and what goes wrong there."""
-
-
-@pytest.mark.xfail(strict=True, reason="not mended yet")
-@pytest.mark.parametrize("name", KNOWN)
-def test_known(name):
-    check(KNOWN[name])

@@ -80,6 +80,8 @@ def contraction_of_broadcast(node: Node) -> Node | None:
     repeated. A constant that is the same everywhere is a factor.
     """
     sources, (a, b, _) = node.sources, node.argument
+    if 0 in _extents(node).values():
+        return None  # no product is summed: there is nothing to take out of the sum
     for place in (0, 1):
         operand = sources[place]
         value = uniform(operand)
@@ -127,7 +129,7 @@ def _contracted_thin(node: Node, place: int, thin: Node, copied: Labels) -> Node
 def sum_of_contraction(node: Node, context: Context) -> Node | None:
     """Σᵢ Σⱼ x[i, j] y[j, k] = Σⱼ (Σᵢ x[i, j]) y[j, k], unless the contraction is needed too."""
     (z,), (axes, _) = node.sources, node.argument
-    if z.primitive is not contract or not context.single(z):
+    if z.primitive is not contract or not context.single(z) or 0 in _extents(z).values():
         return None
     (x, y), (a, b, out) = z.sources, z.argument
     kept = tuple(label for axis, label in enumerate(out) if axis not in axes)
@@ -145,6 +147,8 @@ def sum_of_products(node: Node, context: Context) -> Node | None:
     """
     (z,), (axes, _) = node.sources, node.argument
     if z.primitive is not mul or not context.single(z) or node.dtype.kind != "f":
+        return None
+    if 0 in z.shape:
         return None
     factors = [_long_labels(factor, z.ndim) for factor in z.sources]
     every = {axis for axis in range(z.ndim) if z.shape[axis] != 1}

@@ -81,7 +81,12 @@ def gather_of_function(node: Node, context: Context) -> Node | None:
     picked = {x for x in y.sources if any(_extent(x, axis, y.ndim) != 1 for axis in free)}
     if len(picked) != 1 or next(iter(picked)).shape != y.shape:
         return None
-    sources = tuple([_picked(x, y.ndim, indices, axes, node) for x in y.sources])
+    sources = tuple(
+        gather(x, *indices, axes=axes)
+        if x.shape == y.shape
+        else _picked(x, y.ndim, indices, axes, node)
+        for x in y.sources
+    )
     return apply(y.primitive, sources, y.argument)
 
 

@@ -32,9 +32,11 @@ def permute_of_function(node: Node, context: Context) -> Node | None:
         return None
     moved: dict[Node, Node] = {}
     for part in topological([y], stop=leaves):
+        if not part.ndim:
+            continue  # a scalar has nothing to move
         if part in leaves:
             moved[part] = permute(reshape(part, aligned(part.shape, y.ndim)), axes)
-        elif part.ndim:
+        else:
             argument = part.argument
             if part.primitive is pad:
                 argument = tuple(tuple(given[axis] for axis in axes) for given in argument)
@@ -44,8 +46,8 @@ def permute_of_function(node: Node, context: Context) -> Node | None:
 
 
 def _easy_leaves(y: Node, context: Context) -> set[Node] | None:
-    """Where a function of vectors and constants begins; None if it is another function, or if
-    something in it is used elsewhere too."""
+    """Where a function of scalars, vectors and constants begins; None if it is another function,
+    or if something in it is used elsewhere too."""
     leaves: set[Node] = set()
     uses = Counter([y])
     stack = [y]
@@ -58,10 +60,12 @@ def _easy_leaves(y: Node, context: Context) -> set[Node] | None:
         if not apart or node.ndim != y.ndim or len(uses) > MOST_NODES:
             return None
         for source in node.sources:
-            if source.ndim:
-                uses[source] += 1
-                if uses[source] == 1:
-                    stack.append(source)
+            if not source.ndim:
+                leaves.add(source)
+                continue
+            uses[source] += 1
+            if uses[source] == 1:
+                stack.append(source)
     if y in leaves or any(context.users(n, uses[n]) > uses[n] for n in uses if n not in leaves):
         return None
     return leaves
