@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.native.peers import trained
 from bench.native.workload import OWN, Array, Contestants, Numbers, Runner, Steady, Work
 
 RATE = 1e-3
@@ -91,35 +92,7 @@ def contestants(widths: tuple[int, ...], batch: int) -> Contestants:
 
         return with_chainrule.train(make, lambda model, x, y: cost(model(x), y), data, RATE)
 
-    def torch() -> Runner:
-        from bench.native import with_torch
-
-        return with_torch.train(params, torch_loss, data, RATE)
-
-    def torch_compiled() -> Runner:
-        from bench.native import with_torch
-
-        return with_torch.train_compiled(params, torch_loss, data, RATE)
-
-    def jax() -> Runner:
-        from bench.native import with_jax
-
-        return with_jax.train(params, lambda *args: loss(with_jax.space, *args), data, RATE)
-
-    def autograd() -> Runner:
-        from bench.native import with_autograd
-
-        return with_autograd.train(
-            params, lambda *args: loss(with_autograd.space, *args), data, RATE
-        )
-
-    return {
-        OWN: chainrule,
-        "PyTorch": torch,
-        "torch.compile": torch_compiled,
-        "JAX": jax,
-        "autograd": autograd,
-    }
+    return {OWN: chainrule, **trained(params, loss, torch_loss, data, RATE)}
 
 
 def _workload(name: str, widths: tuple[int, ...], batch: int, floor: float) -> Steady:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.native.peers import trained
 from bench.native.workload import ELEMENTARY, OWN, Array, Contestants, Numbers, Runner, Steady, Work
 
 LAYERS, WIDTH, HEADS, LENGTH, BATCH, WORDS, RATE = 2, 64, 4, 64, 8, 256, 1e-3
@@ -123,35 +124,7 @@ def contestants() -> Contestants:
             RATE,
         )
 
-    def torch() -> Runner:
-        from bench.native import with_torch
-
-        return with_torch.train(params, torch_loss, data, RATE)
-
-    def torch_compiled() -> Runner:
-        from bench.native import with_torch
-
-        return with_torch.train_compiled(params, torch_loss, data, RATE)
-
-    def jax() -> Runner:
-        from bench.native import with_jax
-
-        return with_jax.train(params, lambda *args: _loss(with_jax.space, *args), data, RATE)
-
-    def autograd() -> Runner:
-        from bench.native import with_autograd
-
-        return with_autograd.train(
-            params, lambda *args: _loss(with_autograd.space, *args), data, RATE
-        )
-
-    return {
-        OWN: chainrule,
-        "PyTorch": torch,
-        "torch.compile": torch_compiled,
-        "JAX": jax,
-        "autograd": autograd,
-    }
+    return {OWN: chainrule, **trained(params, _loss, torch_loss, data, RATE)}
 
 
 WORKLOADS = (

@@ -8,11 +8,12 @@ inputs, the outputs, constants); ``scratch`` is memory of the calling thread, al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule.lower.llvm.ir import Function, Module, Value
 
-__all__ = ["Buffer", "Kernel", "kernel_function"]
+__all__ = ["Buffer", "Kernel", "digits", "kernel_function"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,15 @@ def kernel_function(module: Module, name: str) -> Function:
         [("table", "ptr"), ("first", "i64"), ("last", "i64"), ("scratch", "ptr")],
         attributes="noinline",
     )
+
+
+def digits(f: Function, value: Value, extents: Sequence[int]) -> list[Value]:
+    """A position among ``extents`` as one number for each."""
+    found: list[Value] = []
+    for extent in reversed(extents[1:]):
+        if extent == 1:
+            found.append(f.i64(0))
+            continue
+        found.append(f.emit("i64", f"urem i64 {value.text}, {extent}"))
+        value = f.emit("i64", f"udiv i64 {value.text}, {extent}")
+    return [value, *reversed(found)] if extents else []

@@ -14,7 +14,7 @@ from chainrule.lower.llvm.conv.emit import emit_conv
 from chainrule.lower.llvm.elementwise import memory_type
 from chainrule.lower.llvm.gemm.emit import emit_gemm
 from chainrule.lower.llvm.ir import Function, Value, lanes
-from chainrule.lower.llvm.kernel import Buffer, Kernel
+from chainrule.lower.llvm.kernel import Buffer, Kernel, digits
 from chainrule.lower.llvm.loops.evaluate import Emission
 from chainrule.lower.llvm.loops.settings import Settings
 from chainrule.lower.llvm.plan.frame import Frame, GemmTask, Step
@@ -80,18 +80,6 @@ class _Finish:
             em.bound.clear()
 
 
-def _digits(f: Function, value: Value, extents: Sequence[int]) -> list[Value]:
-    """A position among ``extents``, as one index for each."""
-    found: list[Value] = []
-    for extent in reversed(extents[1:]):
-        if extent == 1:
-            found.append(f.i64(0))
-            continue
-        found.append(f.emit("i64", f"urem i64 {value.text}, {extent}"))
-        value = f.emit("i64", f"udiv i64 {value.text}, {extent}")
-    return [value, *reversed(found)] if extents else []
-
-
 def emit_contraction(settings: Settings, name: str, frame: Frame, step: Step) -> list[Kernel]:
     """The kernels of a matrix product and what follows it."""
     task: GemmTask = step.extra
@@ -107,8 +95,8 @@ def emit_contraction(settings: Settings, name: str, frame: Frame, step: Step) ->
         values: dict[int, Value] = {}
         extents = product.extents
         for owned, value in ((labels, batch), (product.row.labels, row)):
-            digits = _digits(f, value, [extents[label] for label in owned])
-            values.update(zip(owned, digits, strict=True))
+            places = digits(f, value, [extents[label] for label in owned])
+            values.update(zip(owned, places, strict=True))
         values[product.column.labels[0]] = col
         finish(f, _known(group, out, extents, values, f), acc, mask)
 
@@ -143,7 +131,7 @@ def _known(
         while rest > 1:
             own.append(axes.pop(0))
             rest //= own[-1].extent
-        known += zip(own, _digits(f, values[label], [v.extent for v in own]), strict=True)
+        known += zip(own, digits(f, values[label], [v.extent for v in own]), strict=True)
     return known
 
 

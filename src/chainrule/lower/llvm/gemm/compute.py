@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chainrule.lower.llvm.gemm.pack import Read, chunks, minimum, pack_a, pack_b
+from chainrule.lower.llvm.gemm.pack import Read, chunks, either, minimum, pack_a, pack_b
 from chainrule.lower.llvm.gemm.plan import ALIGN, GemmShape, Plan, Steps, ceil_div, size_of, stepped
 from chainrule.lower.llvm.gemm.tile import (
     Finish,
@@ -23,7 +23,6 @@ __all__ = [
     "bytes_a",
     "bytes_b",
     "divided",
-    "either",
     "emit_compute",
     "emit_pack",
     "emit_zero",
@@ -294,15 +293,3 @@ def _at_end(index: Value, count: int, inner: int, last: int) -> Value | int:
     if count == 1 or inner == last:
         return last
     return index.eq(count - 1).select(index.f.i64(last), inner)
-
-
-def either(index: Value, count: int, inner: int, last: int, do: Callable[[int], None]) -> None:
-    """``do(inner)``, or for the last index ``do(last)``; what never runs is not written."""
-    if count == 1 or inner == last:
-        do(last)
-        return
-    ends = index.eq(count - 1)
-    with index.f.when(~ends):
-        do(inner)
-    with index.f.when(ends):
-        do(last)

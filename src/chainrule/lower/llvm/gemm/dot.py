@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chainrule.lower.llvm.gemm.compute import divided, either
-from chainrule.lower.llvm.gemm.pack import minimum
+from chainrule.lower.llvm.gemm.compute import divided
+from chainrule.lower.llvm.gemm.pack import either, minimum
 from chainrule.lower.llvm.gemm.plan import GemmShape, Plan, ceil_div, stepped
 from chainrule.lower.llvm.gemm.tile import Finish, multiply_add
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
@@ -77,7 +77,7 @@ def dot_function(
             sums = step(sums, even, f.mask(lanes, k - even))
         f.ret(lane_sums(sums + [f.constant(type, 0)] * (lanes - columns)))
 
-    return module.library(name, build)
+    return module.shared(name, build)
 
 
 def emit_dot(

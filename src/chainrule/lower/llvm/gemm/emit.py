@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chainrule.lower.llvm.gemm.compute import (
     Pointer,
@@ -22,7 +23,7 @@ from chainrule.lower.llvm.gemm.compute import (
     round_up,
 )
 from chainrule.lower.llvm.gemm.dot import emit_dot
-from chainrule.lower.llvm.gemm.pack import Read
+from chainrule.lower.llvm.gemm.pack import Read, either
 from chainrule.lower.llvm.gemm.plan import ALIGN, GemmShape, ceil_div, parts_of_k, plan, size_of
 from chainrule.lower.llvm.gemm.tile import Finish
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
@@ -342,14 +343,7 @@ def _emit_parts(
     with f.loop(f.params[1], f.params[2]) as tasks:
         row, place = divided(tasks.index, columns // lanes)
         col = place * lanes
-        if active == lanes:
-            add(row, col, lanes)
-        else:
-            ends = place.eq(columns // lanes - 1)
-            with f.when(~ends):
-                add(row, col, lanes)
-            with f.when(ends):
-                add(row, col, active)
+        either(place, columns // lanes, lanes, active, partial(add, row, col))
     f.ret()
     size = (parts + bool(rest) + 1) * shape.m * columns * size_of(scalar)
     kernels.append(Kernel(name, shape.m * columns // lanes, 0, size))

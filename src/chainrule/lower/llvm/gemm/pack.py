@@ -23,6 +23,18 @@ def minimum(a: Value, b: Value | int) -> Value:
     return a.f.intrinsic("smin", "i64", a, other)
 
 
+def either(index: Value, count: int, inner: int, last: int, do: Callable[[int], None]) -> None:
+    """``do(inner)``, or for the last index ``do(last)``; what never runs is not written."""
+    if count == 1 or inner == last:
+        do(last)
+        return
+    ends = index.eq(count - 1)
+    with index.f.when(~ends):
+        do(inner)
+    with index.f.when(ends):
+        do(last)
+
+
 def plain(scalar: str, base: Value, strides: tuple[int | Steps, int, int]) -> Read:
     """Loads from memory."""
 
@@ -123,14 +135,7 @@ def pack_b(
                         x = read(f, batch, loop.index, col + place, count, mask)
                     f.store(x, line.offset(place, scalar))
 
-        if last == width or plan.panels == 1:
-            rows(last)
-        else:
-            ends = panel.eq(plan.panels - 1)
-            with f.when(~ends):
-                rows(width)
-            with f.when(ends):
-                rows(last)
+        either(panel, plan.panels, width, last, rows)
         return
     if plan.axis_b == "k":
         _pack_transposed(f, shape, plan, source, to, batch, col, start, stop)
@@ -220,14 +225,7 @@ def pack_a(
                     x = read(f, batch, first + place, loop.index, wide, mask)
                     f.store(x, line.offset(place, scalar))
 
-        if rest == count or plan.tiles == 1:
-            columns(rest)
-        else:
-            ends = tile.eq(plan.tiles - 1)
-            with f.when(~ends):
-                columns(count)
-            with f.when(ends):
-                columns(rest)
+        either(tile, plan.tiles, count, rest, columns)
         return
     end = minimum(first + count, shape.m) - first
     with f.loop(0, end) as rows:

@@ -146,7 +146,7 @@ def tile_function(module: Module, tile: Tile, accumulate: bool) -> str:
                 f.store(x, place, align)
         f.ret()
 
-    return module.library(name, build)
+    return module.shared(name, build)
 
 
 def finish_buffer(

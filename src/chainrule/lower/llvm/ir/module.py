@@ -22,7 +22,7 @@ class Module:
         self.functions: list[Function] = []
         self.attributes = attributes
         self._declared: dict[str, str] = {}
-        self._library: dict[str, str] = {}
+        self._shared: set[str] = set()
         self._globals: list[str] = []
         self.calls: dict[str, int] = {}
 
@@ -58,10 +58,10 @@ class Module:
         )
         return name
 
-    def library(self, name: str, build: Callable[[], Any]) -> str:
+    def shared(self, name: str, build: Callable[[], Any]) -> str:
         """The name of a function that ``build`` writes the first time it is asked for."""
-        if name not in self._library:
-            self._library[name] = name
+        if name not in self._shared:
+            self._shared.add(name)
             build()
         return name
 

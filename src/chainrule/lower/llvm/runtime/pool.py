@@ -36,7 +36,7 @@ def emit_barrier(module: Module) -> str:
     No thread returns before all ``threads`` of the team have called it, and what each wrote before
     is seen by all afterwards. With one thread it returns at once; ``team`` may then be null.
     """
-    return module.library("barrier", lambda: write_barrier(module))
+    return module.shared("barrier", lambda: write_barrier(module))
 
 
 class Pool:

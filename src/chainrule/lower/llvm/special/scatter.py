@@ -12,11 +12,11 @@ from math import prod
 from chainrule.core.node import Node
 from chainrule.lower.llvm.elementwise import Context, emit_elementwise
 from chainrule.lower.llvm.ir import Value
-from chainrule.lower.llvm.kernel import Kernel
+from chainrule.lower.llvm.kernel import Kernel, digits
 from chainrule.lower.llvm.loops.settings import Settings
 from chainrule.lower.llvm.plan.frame import Frame, Step
 from chainrule.lower.llvm.plan.index import strides_of
-from chainrule.lower.llvm.special.step import SMALL, Writer, digits, emit_zeros, load, store
+from chainrule.lower.llvm.special.step import SMALL, Writer, emit_zeros, load, store
 from chainrule.lower.llvm.vecmath.casting import memory_type
 from chainrule.ops.record import broadcast_shapes
 

@@ -18,7 +18,6 @@ from chainrule.lower.llvm.vecmath.casting import memory_type
 __all__ = [
     "Emitter",
     "Writer",
-    "digits",
     "emit_zeros",
     "load",
     "split_at",
@@ -133,18 +132,6 @@ def store(f: Function, dtype: Any, value: Value, pointer: Value, mask: Value | N
         f.store(value, pointer)
     else:
         f.masked_store(value, pointer, mask)
-
-
-def digits(f: Function, value: Value, extents: Sequence[int]) -> list[Value]:
-    """A position among ``extents`` as one number for each."""
-    found: list[Value] = []
-    for extent in reversed(extents[1:]):
-        if extent == 1:
-            found.append(f.i64(0))
-            continue
-        found.append(f.emit("i64", f"urem i64 {value.text}, {extent}"))
-        value = f.emit("i64", f"udiv i64 {value.text}, {extent}")
-    return [value, *reversed(found)] if extents else []
 
 
 def split_at(shape: Sequence[int], axis: int) -> tuple[int, int, int]:

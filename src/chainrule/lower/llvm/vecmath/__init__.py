@@ -112,4 +112,4 @@ def call(
         body.ret(routine.write(Math(body, machine, type, fast), *sources, *argument))
 
     full = ".".join(parts)
-    return f.call(module.library(full, build), type, *given)
+    return f.call(module.shared(full, build), type, *given)

@@ -58,7 +58,7 @@ def far(m: Math, x: Value) -> tuple[Value, Double]:
     wide = m.widened() if m.scalar == "float" else m
     x = x.cast("fpext", "double")
     f, module = m.f, m.f.module
-    name = module.library("reduce.f64", lambda: _write_scalar(module, m.machine))
+    name = module.shared("reduce.f64", lambda: _write_scalar(module, m.machine))
     count = lanes(x.type) or 1
     memory = f.alloca("double", 4 * count)
     arrays = [memory.offset(i * count, "double") for i in range(4)]

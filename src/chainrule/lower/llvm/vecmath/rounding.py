@@ -82,7 +82,7 @@ def _long_division(m: Math, top: Value, bottom: Value) -> Value:
     """The remainder of sizes, lane by lane."""
     f, module = m.f, m.f.module
     scalar = element(top.type)
-    name = module.library(f"fmod.{scalar}", lambda: _write_fmod(module, scalar))
+    name = module.shared(f"fmod.{scalar}", lambda: _write_fmod(module, scalar))
     count = lanes(top.type)
     if not count:
         return f.call(name, scalar, top, bottom)

@@ -113,7 +113,7 @@ def _far(m: Math, name: str, finish: Finish, x: Value) -> Value:
         y = finish(wide, count, r, low)
         body.ret(y if m.scalar == "double" else y.cast("fptrunc", "float"))
 
-    return m.f.call(module.library(full, build), x.type, x)
+    return m.f.call(module.shared(full, build), x.type, x)
 
 
 sin = _periodic("sin", _sin_of)
