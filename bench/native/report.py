@@ -195,10 +195,10 @@ to rewrite this document; all of it is output of that command.
 
 Before anything is timed, all contestants start from the same parameters and must arrive at the same
 numbers. They are timed in one process with two threads, in a random order in every round; a sample
-consists of as many calls as fit into at least 2 ms. Times are the least and the median over the
-rounds, ratios are those of the least times. Each library is used in the form that was fastest for
-it: PyTorch with fused optimizers and under `torch.compile` as one graph with the optimizer inside,
-JAX under `jit` with donated state.
+consists of as many calls as fit into at least 2 ms, after 10 ms of calls that are not timed. Times
+are the least and the median over the rounds, ratios are those of the least times. Each library is
+used in the form that was fastest for it: PyTorch with fused optimizers and under `torch.compile` as
+one graph with the optimizer inside, JAX under `jit` with donated state.
 
 The physical limit is the larger of arithmetic over the measured peak of multiply-adds and
 compulsory traffic (each input read and each output written once) over the measured bandwidth of

@@ -15,6 +15,9 @@ SAMPLE = 2e-3
 PAUSE = 6e-3
 """Seconds between samples, in which the threads of the contestant before go to sleep: those of
 OpenMP wait for about 4 ms at full speed."""
+WARM = 10e-3
+"""Seconds of calls before a sample that are not timed: the threads and caches of who runs on and
+on, as a training does, have to find themselves again after the pause."""
 LEAST_ROUNDS, MOST_ROUNDS = 7, 300
 
 
@@ -27,10 +30,13 @@ def once(runner: Runner) -> float:
 
 
 def _sample(runner: Runner, calls: int) -> float:
-    """Seconds for one of several calls in a row, after one that wakes the threads."""
+    """Seconds for one of several calls in a row, after some that wake the threads."""
     runner.reset()
     sleep(PAUSE)
+    warm = perf_counter() + WARM
     once(runner)
+    while perf_counter() < warm:
+        once(runner)
     call = runner.call
     turns = range(calls)
     start = perf_counter()
