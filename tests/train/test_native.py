@@ -295,11 +295,11 @@ def test_a_metric_that_branches_runs_in_python_and_the_steps_do_not():
 
 def test_a_state_that_changes_its_dtype_runs_in_python():
     def optimizer():
-        def update(grads, state, params):
+        def step(grads, state, params, problem):
             state = (state + 1).astype("float64" if state.dtype.kind == "i" else "int64")
             return {path: -0.1 * g for path, g in grads.items()}, state
 
-        return optim.Optimizer("odd", lambda params: cr.tensor(0), update)
+        return optim.Optimizer("odd", lambda params: cr.tensor(0), step)
 
     with pytest.warns(cr.CompileWarning, match="the step"):
         ours = fit(network(), optimizer=optimizer())
@@ -307,10 +307,10 @@ def test_a_state_that_changes_its_dtype_runs_in_python():
 
 
 def test_a_state_of_words_runs_in_python():
-    def update(grads, state, params):
+    def step(grads, state, params, problem):
         return {path: -0.1 * g for path, g in grads.items()}, {"word": state["word"] + "!"}
 
-    wordy = optim.Optimizer("wordy", lambda params: {"word": ""}, update)
+    wordy = optim.Optimizer("wordy", lambda params: {"word": ""}, step)
     with pytest.warns(cr.CompileWarning, match="the step"):
         run = fit(network(), optimizer=wordy)
     assert run.state == {"word": "!" * 64}

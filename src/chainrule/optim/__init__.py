@@ -14,12 +14,13 @@ from chainrule.optim.methods import (
     scale_by_learning_rate,
     sgd,
 )
-from chainrule.optim.transform import Optimizer, apply_updates, chain, global_norm
+from chainrule.optim.transform import Optimizer, Problem, apply_updates, chain, global_norm
 
 __all__ = [
     "BoundOptimizer",
     "LearningRate",
     "Optimizer",
+    "Problem",
     "adam",
     "adamw",
     "add_decayed_weights",

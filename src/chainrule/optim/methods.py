@@ -15,6 +15,7 @@ from chainrule import functions
 from chainrule.core.errors import DomainError
 from chainrule.optim.transform import (
     Optimizer,
+    Problem,
     chain,
     global_norm,
     map_leaves,
@@ -162,15 +163,17 @@ def momentum(decay: float, nesterov: bool = False) -> Optimizer:
     def init(params: Any) -> MomentumState:
         return MomentumState(map_leaves(name, _zeros, params))
 
-    def update(grads: Any, state: MomentumState, params: Any) -> tuple[Any, MomentumState]:
+    def step(
+        grads: Any, state: MomentumState, params: Any, problem: Problem | None
+    ) -> tuple[Any, MomentumState]:
         m = map_leaves(name, lambda m, g: decay * m + g, state.momentum, grads)
 
-        def step(g: Tensor, m: Tensor) -> Tensor:
+        def direction(g: Tensor, m: Tensor) -> Tensor:
             return functions.astype(g + decay * m if nesterov else m, g.dtype)
 
-        return map_leaves(name, step, grads, m), MomentumState(m)
+        return map_leaves(name, direction, grads, m), MomentumState(m)
 
-    return Optimizer(name, init, update)
+    return Optimizer(name, init, step)
 
 
 _momentum = momentum  # `sgd` has an argument of this name
@@ -202,7 +205,9 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Opti
         zeros = map_leaves("adam", _zeros, params)
         return AdamState(tensor(0), zeros, zeros)
 
-    def update(grads: Any, state: AdamState, params: Any) -> tuple[Any, AdamState]:
+    def step(
+        grads: Any, state: AdamState, params: Any, problem: Problem | None
+    ) -> tuple[Any, AdamState]:
         count = state.count + 1
         m = map_leaves("adam", lambda m, g: b1 * m + (1 - b1) * g, state.first, grads)
         v = map_leaves("adam", lambda v, g: b2 * v + (1 - b2) * _square(g), state.second, grads)
@@ -214,7 +219,7 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Opti
 
         return map_leaves("adam", direction, m, v, grads), AdamState(count, m, v)
 
-    return Optimizer(_name(scale_by_adam, b1=b1, b2=b2, eps=eps), init, update)
+    return Optimizer(_name(scale_by_adam, b1=b1, b2=b2, eps=eps), init, step)
 
 
 def add_decayed_weights(weight_decay: float) -> Optimizer:
@@ -279,12 +284,14 @@ def scale_by_learning_rate(learning_rate: LearningRate) -> Optimizer:
         def init(params: Any) -> ScheduleState:
             return ScheduleState(tensor(0))
 
-        def update(grads: Any, state: ScheduleState, params: Any) -> tuple[Any, ScheduleState]:
+        def step(
+            grads: Any, state: ScheduleState, params: Any, problem: Problem | None
+        ) -> tuple[Any, ScheduleState]:
             rate = learning_rate(state.count)
             updates = map_leaves(name, lambda g: -_factor(rate, g) * g, grads)
             return updates, ScheduleState(state.count + 1)
 
-        return Optimizer(name, init, update)
+        return Optimizer(name, init, step)
     rate = _checked("scale_by_learning_rate", "learning_rate", learning_rate)
     return stateless(name, lambda grads, params: map_leaves(name, lambda g: -rate * g, grads))
 

@@ -4,6 +4,9 @@ An optimizer turns gradients into updates, which are added to the parameters. It
 makes its state, ``update`` takes gradients, state and parameters and returns updates and the new
 state. Nothing is changed in place, so a step can be traced, compiled, replayed and saved. Pairs
 chain: `chain` feeds the updates of one into the next.
+
+Methods that ask for more than a gradient (a line search, a second derivative, the loss itself) find
+it in the `Problem`, which is handed down the chain.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Optimizer",
+    "Problem",
     "apply_updates",
     "chain",
     "global_norm",
@@ -33,7 +37,37 @@ __all__ = [
 ]
 
 Init = Callable[[Any], Any]
-Update = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What a step makes smaller: ``loss(outputs(params))``, on the examples of that step.
+
+    The two parts are kept apart because Gauss-Newton methods linearise the first alone. A plain
+    function of the parameters is ``Problem(lambda params: params, function)``.
+
+    Args:
+        outputs: of the network, as a function of its parameters.
+        loss: a scalar of the outputs.
+        value: the loss at the parameters of the step, where it is known already.
+
+    >>> import chainrule as cr
+    >>> x, y = cr.tensor([1.0, 2.0]), cr.tensor([2.0, 5.0])
+    >>> problem = cr.optim.Problem(lambda w: w * x, lambda outputs: cr.nn.mse(outputs, y))
+    >>> problem(cr.tensor(2.0))
+    tensor(0.5)
+    """
+
+    outputs: Callable[[Any], Any]
+    loss: Callable[[Any], Tensor]
+    value: Tensor | None = None
+
+    def __call__(self, params: Any) -> Tensor:
+        """The loss at these parameters; traceable and differentiable."""
+        return self.loss(self.outputs(params))
+
+
+Update = Callable[[Any, Any, Any, Problem | None], tuple[Any, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +77,8 @@ class Optimizer:
     Args:
         name: what is shown, such as ``"sgd(0.1)"``.
         init: ``init(params)`` gives the state, itself a pytree of tensors.
-        update: ``update(grads, state, params)`` gives ``(updates, new state)``.
+        step: ``step(grads, state, params, problem)`` gives ``(updates, new state)``; the last is
+            None where only gradients are known. It is called through `update`.
 
     >>> import chainrule as cr
     >>> params = {"w": cr.tensor([1.0, 2.0])}
@@ -56,7 +91,20 @@ class Optimizer:
 
     name: str
     init: Init = dataclasses.field(repr=False)
-    update: Update = dataclasses.field(repr=False)
+    step: Update = dataclasses.field(repr=False)
+
+    def update(
+        self, grads: Any, state: Any, params: Any, problem: Problem | None = None
+    ) -> tuple[Any, Any]:
+        """The updates to be added to ``params``, and the next state.
+
+        Args:
+            grads: the gradients, of the structure of ``params``.
+            state: from `init`, or from the update before.
+            params: the parameters.
+            problem: what is minimised; most methods do without.
+        """
+        return self.step(grads, state, params, problem)
 
     def bind(self, model: Any) -> BoundOptimizer:
         """The familiar stateful face for one model: ``zero_grad()`` and ``step()``.
@@ -106,20 +154,22 @@ def chain(*optimizers: Optimizer) -> Optimizer:
     def init(params: Any) -> Any:
         return tuple(optimizer.init(params) for optimizer in optimizers)
 
-    def update(grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    def step(grads: Any, state: Any, params: Any, problem: Problem | None) -> tuple[Any, Any]:
         new = []
         for optimizer, own in zip(optimizers, state, strict=True):
-            grads, own = optimizer.update(grads, own, params)
+            grads, own = optimizer.update(grads, own, params, problem)
             new.append(own)
         return grads, tuple(new)
 
-    return Optimizer(f"chain({', '.join(map(repr, optimizers))})", init, update)
+    return Optimizer(f"chain({', '.join(map(repr, optimizers))})", init, step)
 
 
 def stateless(name: str, transform: Callable[[Any, Any], Any]) -> Optimizer:
     """An optimizer without state, from ``transform(grads, params) -> updates``."""
     return Optimizer(
-        name, lambda params: (), lambda grads, state, params: (transform(grads, params), state)
+        name,
+        lambda params: (),
+        lambda grads, state, params, problem: (transform(grads, params), state),
     )
 
 

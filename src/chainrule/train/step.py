@@ -11,7 +11,7 @@ from chainrule.core.node import VARIABLE, Node, topological
 from chainrule.core.tree import flatten
 from chainrule.nn.module import Module, static_parts
 from chainrule.optim.bound import BoundOptimizer
-from chainrule.optim.transform import Optimizer, apply_updates
+from chainrule.optim.transform import Optimizer, Problem, apply_updates
 from chainrule.rules.reach import between, dependents
 from chainrule.tensor import Tensor
 
@@ -89,9 +89,12 @@ def make_step(model: Module, loss: Loss, optimizer: Optimizer) -> Callable[..., 
         targets: Tensor,
         buffers: Tensors | None = None,
     ) -> Step:
-        buffers = model.buffers() if buffers is None else buffers
-        (value, (outputs, buffers)), gradients = differentiate(parameters, buffers, inputs, targets)
-        updates, state = optimizer.update(gradients, state, parameters)
+        before = model.buffers() if buffers is None else buffers
+        (value, (outputs, buffers)), gradients = differentiate(parameters, before, inputs, targets)
+        problem = Problem(
+            lambda at: model.replace(at | before)(inputs), lambda out: loss(out, targets), value
+        )
+        updates, state = optimizer.update(gradients, state, parameters, problem)
         return Step(apply_updates(parameters, updates), state, value, outputs, gradients, buffers)
 
     return step
