@@ -2,5 +2,7 @@
 
 from chainrule.data.dataset import Dataset, as_dataset, batches
 from chainrule.data.digits import load_digits
+from chainrule.data.loader import Loader
+from chainrule.data.source import Source
 
-__all__ = ["Dataset", "as_dataset", "batches", "load_digits"]
+__all__ = ["Dataset", "Loader", "Source", "as_dataset", "batches", "load_digits"]
