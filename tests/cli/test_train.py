@@ -153,7 +153,7 @@ def test_too_little_memory_is_said_without_a_traceback(tmp_path, monkeypatch):
     monkeypatch.setattr(nn, "MLP", fail)
     done = invoke("--out", tmp_path)
     assert done.exit_code == 1
-    assert "error: not enough memory (Unable to allocate 238. GiB); try a smaller --hidden" in (
+    assert "error: not enough memory (Unable to allocate 238. GiB); try a smaller network" in (
         words(done.output)
     )
 

@@ -3,6 +3,17 @@
 from chainrule.data.dataset import Dataset, as_dataset, batches
 from chainrule.data.digits import load_digits
 from chainrule.data.loader import Loader
+from chainrule.data.mnist import load_mnist
+from chainrule.data.shakespeare import load_shakespeare
 from chainrule.data.source import Source
 
-__all__ = ["Dataset", "Loader", "Source", "as_dataset", "batches", "load_digits"]
+__all__ = [
+    "Dataset",
+    "Loader",
+    "Source",
+    "as_dataset",
+    "batches",
+    "load_digits",
+    "load_mnist",
+    "load_shakespeare",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.data.dataset import Dataset
+from chainrule.data.packed import unpacked
 
 __all__ = ["load_digits"]
 
@@ -22,13 +23,7 @@ def load_digits() -> Dataset:
     >>> data.load_digits()
     Dataset(digits: 1,797 examples, inputs (64,) float32, targets () int64)
     """
-    import gzip  # here, since few of those who import chainrule load these data
-    from importlib import resources
-
-    with (
-        resources.files(__package__).joinpath("digits.csv.gz").open("rb") as packed,
-        gzip.open(packed, "rt", encoding="ascii") as text,
-    ):
-        table = np.loadtxt(text, delimiter=",", dtype=np.int64)
+    lines = unpacked("digits.csv.gz").decode("ascii").splitlines()
+    table = np.loadtxt(lines, delimiter=",", dtype=np.int64)
     pixels = table[:, :64].astype(np.float32) / 16
     return Dataset(pixels, table[:, 64], "digits")

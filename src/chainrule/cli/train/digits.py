@@ -1,11 +1,10 @@
-"""`chainrule train NAME`: networks trained on real data, each by one command."""
+"""`chainrule train digits`: a network that reads small handwritten digits."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -15,25 +14,24 @@ from rich.table import Table
 
 from chainrule import data, functions, nn, optim, random, train
 from chainrule.cli import output
-from chainrule.core.errors import ChainRuleError, MissingExtraError
+from chainrule.cli.train.options import (
+    BatchSize,
+    Epochs,
+    LearningRate,
+    Out,
+    Plots,
+    Seed,
+    guarded,
+)
+from chainrule.core.errors import MissingExtraError
 from chainrule.tensor import no_grad, tensor
 
-__all__ = ["app"]
+__all__ = ["EXAMPLE", "digits"]
 
-app = typer.Typer(
-    help="Train a network on real data.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    add_completion=False,
-)
+EXAMPLE = "chainrule train digits --epochs 10 --hidden 64 --out runs/small"
 
 CLASSES = 10
 PIXELS = 64
-
-
-@app.callback()
-def _group() -> None:
-    """Train a network on real data."""
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -51,21 +49,10 @@ def _widths(text: str) -> tuple[int, ...]:
     return widths
 
 
-def _learning_rate(value: float) -> float:
-    if not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{value} is no learning rate; give a number above 0")
-    return value
-
-
-@app.command(
-    epilog="Example: `chainrule train digits --epochs 10 --hidden 64 --out runs/small`",
-)
 def digits(
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data.")] = 30,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 64,
-    learning_rate: Annotated[
-        float, typer.Option(callback=_learning_rate, help="Step size of Adam.")
-    ] = 3e-3,
+    epochs: Epochs = 30,
+    batch_size: BatchSize = 64,
+    learning_rate: LearningRate = 3e-3,
     hidden: Annotated[
         str, typer.Option(help="Widths of the hidden layers; empty for none.")
     ] = "256,128",
@@ -73,15 +60,9 @@ def digits(
         float,
         typer.Option(min=0, max=1, help="Share of each label spread over all classes."),
     ] = 0.1,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Decides the split, the initial weights and the shuffling.")
-    ] = 0,
-    out: Annotated[
-        Path, typer.Option(file_okay=False, help="Folder of the model and the pictures.")
-    ] = Path("runs/digits"),
-    plots: Annotated[
-        bool, typer.Option("--plots/--no-plots", help="Whether to draw pictures (PNG).")
-    ] = True,
+    seed: Seed = 0,
+    out: Out = Path("runs/digits"),
+    plots: Plots = True,
 ) -> None:
     """Train a network to read handwritten digits.
 
@@ -92,47 +73,10 @@ def digits(
     """
     console = output.console()
     widths = _widths(hidden)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _fail(f"the folder {out} of --out cannot be created ({error.strerror}); choose another")
-    try:
-        with _one_thread():
-            _digits(
-                console,
-                epochs,
-                batch_size,
-                learning_rate,
-                widths,
-                label_smoothing,
-                seed,
-                out,
-                plots,
-            )
-    except (ChainRuleError, OSError) as error:
-        _fail(output.message(error) if isinstance(error, ChainRuleError) else str(error))
-    except MemoryError as error:
-        _fail(f"not enough memory ({error}); try a smaller --hidden or --batch-size")
-
-
-def _fail(text: str) -> NoReturn:
-    output.console(stderr=True).print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
-    raise typer.Exit(1) from None
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """One thread for matrix products, where threadpoolctl (it comes with scikit-learn) is there.
-
-    The matrices are small: several threads would mostly wait for each other, ten times as long on
-    a busy machine. `make demo` asks for one by the environment (OPENBLAS_NUM_THREADS and its like),
-    which NumPy reads when it is imported; for a process that is running there is threadpoolctl.
-    """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
+    with guarded(out):
+        _digits(
+            console, epochs, batch_size, learning_rate, widths, label_smoothing, seed, out, plots
+        )
 
 
 def _digits(

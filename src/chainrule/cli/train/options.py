@@ -1,0 +1,72 @@
+"""What the tasks share: options that mean the same in each, and how mistakes are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.markup import escape
+
+from chainrule.cli import output
+from chainrule.core.errors import ChainRuleError
+
+__all__ = ["BatchSize", "Epochs", "LearningRate", "Out", "Plots", "Seed", "guarded"]
+
+
+def _learning_rate(value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value} is no learning rate; give a number above 0")
+    return value
+
+
+Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training data.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Examples a step.")]
+LearningRate = Annotated[
+    float, typer.Option(callback=_learning_rate, help="Step size of the optimizer.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Decides the split, the initial weights and the shuffling.")
+]
+Out = Annotated[Path, typer.Option(file_okay=False, help="Folder of the model and the pictures.")]
+Plots = Annotated[bool, typer.Option("--plots/--no-plots", help="Whether to draw pictures (PNG).")]
+
+
+@contextmanager
+def guarded(out: Path) -> Iterator[None]:
+    """Make the folder, and turn the errors of a task into messages with exit code 1."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _fail(f"the folder {out} of --out cannot be created ({error.strerror}); choose another")
+    try:
+        with _one_thread():
+            yield
+    except ChainRuleError as error:
+        _fail(output.message(error))
+    except OSError as error:
+        _fail(str(error))
+    except MemoryError as error:
+        _fail(f"not enough memory ({error}); try a smaller network or a smaller --batch-size")
+
+
+def _fail(text: str) -> NoReturn:
+    output.console(stderr=True).print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+    raise typer.Exit(1) from None
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """One thread for matrix products, where threadpoolctl (it comes with scikit-learn) is there.
+
+    The matrices are small: several threads would mostly wait for each other, ten times as long on
+    a busy machine. `make demo` asks for one by the environment (OPENBLAS_NUM_THREADS and its like),
+    which NumPy reads when it is imported; for a process that is running there is threadpoolctl.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
