@@ -2,16 +2,24 @@
 
 from chainrule.nn import initialisers
 from chainrule.nn.activations import GELU, ReLU, Sigmoid, Tanh
-from chainrule.nn.layers import MLP, Linear, Sequential
+from chainrule.nn.containers import Flatten, Function, Identity, Residual, Sequential
+from chainrule.nn.linear import Bilinear, Embedding, Linear
 from chainrule.nn.losses import bce_with_logits, cross_entropy, mse
+from chainrule.nn.mlp import MLP
 from chainrule.nn.module import Module, observe, parameter
 
 __all__ = [
     "GELU",
     "MLP",
+    "Bilinear",
+    "Embedding",
+    "Flatten",
+    "Function",
+    "Identity",
     "Linear",
     "Module",
     "ReLU",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Tanh",

@@ -1,4 +1,4 @@
-"""Layers with parameters, and networks of layers in a row."""
+"""The multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -10,101 +10,15 @@ from typing import Any
 import numpy as np
 
 from chainrule import functions, random
-from chainrule.core.errors import DomainError, ShapeError
+from chainrule.core.errors import DomainError
 from chainrule.nn import initialisers
 from chainrule.nn.activations import GELU, ReLU, Sigmoid, Tanh
-from chainrule.nn.initialisers import Initialiser
-from chainrule.nn.module import Module, parameter
-from chainrule.tensor import Tensor, tensor
+from chainrule.nn.containers import Layer, Sequential
+from chainrule.nn.linear import Linear
+from chainrule.nn.module import Module
+from chainrule.tensor import Tensor
 
-__all__ = ["MLP", "Linear", "Sequential"]
-
-Layer = Callable[[Any], Any]
-
-
-class Linear(Module):
-    """y = x Wᵀ + b along the last axis: shape (…, inputs) becomes (…, outputs).
-
-    The weight has shape (outputs, inputs). That is W of the textbook's z = W x + b, whose row i
-    belongs to output i, and the layout of PyTorch, so that its weights load as they are.
-
-    Args:
-        inputs, outputs: extents of the last axis before and after.
-        key: random key of the initial weight.
-        bias: whether there is a b; it starts at zero.
-        initialiser: of the weight, a function of (key, shape); by default Xavier uniform.
-        dtype: of the parameters, and of an input that is a list.
-
-    Raises:
-        DomainError: if an extent is below 1.
-        ShapeError: when called, if the last axis of x is not ``inputs`` long.
-
-    >>> import chainrule as cr
-    >>> layer = cr.nn.Linear(3, 2, key=cr.random.key(0))
-    >>> layer
-    Linear(3, 2)
-    >>> layer(cr.tensor([[1.0, 2.0, 3.0]], dtype="float32")).shape
-    (1, 2)
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        *,
-        key: Tensor,
-        bias: bool = True,
-        initialiser: Initialiser = initialisers.xavier_uniform,
-        dtype: Any = "float32",
-    ) -> None:
-        if inputs < 1 or outputs < 1:
-            raise DomainError(f"Linear needs at least 1 input and 1 output: {inputs}, {outputs}")
-        self.weight = parameter(initialiser(key, (outputs, inputs), dtype=dtype), dtype)
-        self.bias = parameter(np.zeros(outputs), dtype) if bias else None
-
-    def __call__(self, x: Tensor | list[Any] | tuple[Any, ...]) -> Tensor:
-        outputs, inputs = self.weight.shape
-        if isinstance(x, (list, tuple)):
-            x = tensor(x, dtype=self.weight.dtype)
-        if not x.shape or x.shape[-1] != inputs:
-            raise ShapeError(
-                f"Linear({inputs}, {outputs}) takes a last axis of {inputs}, "
-                f"the input has shape {x.shape}"
-            )
-        y = x @ self.weight.T
-        return y if self.bias is None else y + self.bias
-
-    def extra_repr(self) -> str:
-        outputs, inputs = self.weight.shape
-        return f"{inputs}, {outputs}" + ("" if self.bias is not None else ", bias=False")
-
-
-class Sequential(Module):
-    """Layers one after the other; any function of one argument may be a layer.
-
-    >>> import chainrule as cr
-    >>> first, last = cr.random.split(cr.random.key(0))
-    >>> model = cr.nn.Sequential(
-    ...     cr.nn.Linear(2, 3, key=first), cr.tanh, cr.nn.Linear(3, 1, key=last)
-    ... )
-    >>> list(model.parameters())
-    ['layers.0.weight', 'layers.0.bias', 'layers.2.weight', 'layers.2.bias']
-    """
-
-    def __init__(self, *layers: Layer) -> None:
-        self.layers = tuple(layers)
-
-    def __call__(self, x: Any) -> Any:
-        for layer in self.layers:
-            x = layer(x)
-        return x
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __getitem__(self, index: int) -> Layer:
-        return self.layers[index]
-
+__all__ = ["MLP"]
 
 _ACTIVATIONS: dict[str, type[Module]] = {
     "relu": ReLU,
