@@ -73,7 +73,40 @@ def test_split_refuses_to_leave_a_set_empty():
 
 def test_split_by_class_needs_classes():
     with pytest.raises(DTypeError, match="float64"):
-        data.Dataset(np.zeros((2, 1)), np.zeros(2)).split()
+        data.Dataset(np.zeros((2, 1)), np.zeros(2)).split(stratify=True)
+
+
+def test_split_is_plain_where_there_are_no_classes():
+    x = np.arange(50.0)[:, None]
+    train, test = data.Dataset(x, x[:, 0]).split(test=0.3, seed=2)
+    assert (len(train), len(test)) == (35, 15)
+    assert sorted([*train.targets, *test.targets]) == x[:, 0].tolist()
+    assert test.targets.tolist() != list(range(15))
+
+
+def test_split_may_pass_over_the_classes(digits):
+    _, test = digits.split(test=0.5, stratify=False)
+    assert len(test) == round(0.5 * len(digits))
+    share = np.bincount(test.targets) / np.bincount(digits.targets)
+    assert share.max() - share.min() > 0.01
+
+
+def test_split_into_three_keeps_the_test_set(digits):
+    train, validation, test = digits.split(test=0.2, seed=4, validation=0.25)
+    _, alone = digits.split(test=0.2, seed=4)
+    np.testing.assert_array_equal(test.inputs, alone.inputs)
+    counts = np.bincount(digits.targets)
+    np.testing.assert_array_equal(np.bincount(validation.targets), np.round(0.25 * counts))
+    assert len(train) + len(validation) + len(test) == len(digits)
+    assert validation.name == "digits, validation"
+    with pytest.raises(DomainError, match="training set empty"):
+        digits.split(test=0.5, validation=0.6)
+
+
+def test_the_split_of_the_digits_is_the_published_one(digits):
+    _, test = digits.split(test=0.2, seed=0)
+    digest = hashlib.sha256(np.ascontiguousarray(test.inputs).tobytes()).hexdigest()
+    assert digest == "f1bee186a1250b380b427821d756d95a98b32d7cae9535cdee9dd4d3fc8fa37f"
 
 
 def test_batches_hold_each_example_once_in_the_order_of_the_key():

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+import os
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, overload
 
 import numpy as np
 
 from chainrule import random
-from chainrule.core.errors import DomainError, DTypeError, ShapeError
+from chainrule.core.errors import DomainError, ShapeError
+from chainrule.data.frames import columns_of
+from chainrule.data.mapped import is_mapped, open_npy, rows_of
+from chainrule.data.splitting import held_out
 from chainrule.lift import to_numpy
 from chainrule.tensor import Tensor, tensor
 
@@ -22,13 +26,14 @@ class Dataset:
 
     Args:
         inputs: n examples, shape (n, …): an array, or a tensor or nested lists, which become one.
+            A mapped array (``np.memmap``) stays on the disk, and its rows are read when needed.
         targets: what is to be predicted for each, shape (n, …), likewise.
         name: a word for messages.
 
     Raises:
         ShapeError: if the lengths differ, there is no example, or a list is ragged.
         DTypeError: if a list holds what is no number.
-        DomainError: if a value is NaN or infinite.
+        DomainError: if a value is NaN or infinite; of mapped arrays when it is read.
 
     >>> import numpy as np
     >>> from chainrule import data
@@ -43,14 +48,16 @@ class Dataset:
     def __post_init__(self) -> None:
         for what in ("inputs", "targets"):
             values = getattr(self, what)
-            if not isinstance(values, np.ndarray):
+            if not is_mapped(values) and not isinstance(values, np.ndarray):
                 values = to_numpy(values)
                 object.__setattr__(self, what, values)
             if values.ndim == 0:
                 raise ShapeError(
                     f"{self.name}: {what} hold one number; expected one row an example"
                 )
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
+            if is_mapped(values) or values.dtype.kind != "f":
+                continue  # what is on the disk is looked at when it is read
+            if not np.isfinite(values).all():
                 row = int(np.argwhere(~np.isfinite(values))[0, 0])
                 raise DomainError(
                     f"{self.name}: {what} hold a NaN or an infinity, first in example {row}. "
@@ -73,45 +80,108 @@ class Dataset:
             f"targets {y.shape[1:]} {y.dtype.name})"
         )
 
-    def take(self, rows: Any, name: str | None = None) -> Dataset:
-        """The examples in these rows, in this order."""
-        return Dataset(self.inputs[rows], self.targets[rows], name or self.name)
+    @classmethod
+    def from_files(
+        cls, inputs: str | os.PathLike[str], targets: str | os.PathLike[str], name: str = "data"
+    ) -> Dataset:
+        """The examples in two .npy files, which are not read before a batch needs them.
 
-    def split(self, test: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """A training and a held-out set with the same share of each class, the same for one seed.
-
-        Args:
-            test: the share of each class that is held out, between 0 and 1.
-            seed: which of the many splits.
+        What is not finite is found when it is read: give the data set to a `Loader`. For files of
+        bare numbers use ``Dataset(np.memmap(…), np.memmap(…))``.
 
         Raises:
-            DomainError: if ``test`` is not between 0 and 1, or leaves one of the two sets empty.
-            DTypeError: if the targets are no classes (integers).
+            DTypeError, DomainError: as `open_npy`.
+            ShapeError: if the lengths differ, or there is no example.
+        """
+        return cls(open_npy(inputs), open_npy(targets), name)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        target: Hashable | list[Hashable],
+        inputs: Sequence[Hashable] | None = None,
+        dtype: Any = None,
+        name: str = "data",
+    ) -> Dataset:
+        """The rows of a data frame of pandas or Polars, in which every column holds numbers.
+
+        Args:
+            frame: the data frame.
+            target: the column that is to be predicted; a list for several.
+            inputs: the columns to predict it from, by default all others.
+            dtype: of the inputs, a floating-point one; by default that of the columns, float64
+                where they are whole numbers or differ.
+            name: a word for messages.
+
+        Raises:
+            ArgumentError: if this is no data frame.
+            DTypeError: if a column holds categories, text, times or other objects.
+            DomainError: if there is no such column, or a value is missing or infinite.
+
+        >>> import polars as pl  # doctest: +SKIP
+        >>> frame = pl.read_csv("houses.csv")  # doctest: +SKIP
+        >>> houses = data.Dataset.from_frame(frame, target="price")  # doctest: +SKIP
+        """
+        return cls(*columns_of(frame, target, inputs, dtype), name)
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether inputs or targets are on the disk, to be read batch by batch."""
+        return is_mapped(self.inputs) or is_mapped(self.targets)
+
+    def take(self, rows: Any, name: str | None = None) -> Dataset:
+        """The examples in these rows, in this order; those of mapped files are not read yet."""
+        return Dataset(rows_of(self.inputs, rows), rows_of(self.targets, rows), name or self.name)
+
+    @overload
+    def split(
+        self,
+        test: float = ...,
+        seed: int = ...,
+        *,
+        validation: None = ...,
+        stratify: bool | None = ...,
+    ) -> tuple[Dataset, Dataset]: ...
+
+    @overload
+    def split(
+        self, test: float = ..., seed: int = ..., *, validation: float, stratify: bool | None = ...
+    ) -> tuple[Dataset, Dataset, Dataset]: ...
+
+    def split(
+        self,
+        test: float = 0.2,
+        seed: int = 0,
+        *,
+        validation: float | None = None,
+        stratify: bool | None = None,
+    ) -> tuple[Dataset, ...]:
+        """Sets (training, test) or (training, validation, test), the same for one seed.
+
+        Args:
+            test: the share that is held out, between 0 and 1.
+            seed: which of the many splits. It decides the test set whatever ``validation`` is.
+            validation: the share of a validation set, between 0 and 1; None for no such set.
+            stratify: whether each set has the same share of each class. None does so where there
+                is one integer target an example.
+
+        Raises:
+            DomainError: if a share is not between 0 and 1, or the shares leave a set empty.
+            DTypeError: if ``stratify`` is True and the targets are no classes (integers).
 
         >>> from chainrule import data
         >>> train, test = data.load_digits().split(test=0.2, seed=0)
         >>> len(train), len(test)
         (1438, 359)
+        >>> train, validation, test = data.load_digits().split(test=0.2, validation=0.1)
+        >>> len(train), len(validation), len(test)
+        (1259, 179, 359)
         """
-        if not 0 < test < 1:
-            raise DomainError(f"split: test is the share held out, between 0 and 1, not {test}")
-        if self.targets.dtype.kind not in "iub" or self.targets.ndim != 1:
-            raise DTypeError(
-                f"split: equal shares of each class need one integer target an example, these are "
-                f"{self.targets.dtype.name} of shape {self.targets.shape}"
-            )
-        key = random.key(seed)
-        held_out = np.zeros(len(self), dtype=bool)
-        for number, label in enumerate(np.unique(self.targets)):
-            rows = np.flatnonzero(self.targets == label)
-            order = random.permutation(random.fold_in(key, number), len(rows)).numpy()
-            held_out[rows[order[: round(test * len(rows))]]] = True
-        if held_out.all() or not held_out.any():
-            raise DomainError(f"split: test={test} of {len(self)} examples leaves one set empty")
-        return (
-            self.take(~held_out, f"{self.name}, training"),
-            self.take(held_out, f"{self.name}, test"),
-        )
+        shares = {"test": test} | ({} if validation is None else {"validation": validation})
+        masks = held_out(self.targets, shares, random.key(seed), stratify)
+        names = ("training", "test") if validation is None else ("training", "validation", "test")
+        return tuple([self.take(masks[what], f"{self.name}, {what}") for what in names])
 
 
 def as_dataset(data: Any, name: str = "data") -> Dataset:

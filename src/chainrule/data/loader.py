@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from chainrule import random
-from chainrule.core.errors import ArgumentError, DomainError
+from chainrule.core.errors import DomainError
 from chainrule.data.dataset import Dataset, as_dataset
 from chainrule.data.prefetch import prefetched
-from chainrule.data.source import Batch, Source, as_batch
+from chainrule.data.source import Batch, Source, Transform, as_batch, check_options, described
 from chainrule.tensor import Tensor
 
-__all__ = ["Loader", "Transform"]
-
-Transform = Callable[[Tensor, np.ndarray], np.ndarray]
-"""``transform(key, inputs)`` is the changed inputs of a batch, decided by the key alone."""
+__all__ = ["Loader"]
 
 SAMPLED = 64
 """So many examples stand for all in a fingerprint, which has to be quick for any data."""
@@ -66,13 +63,7 @@ class Loader(Source):
         prefetch: int = 0,
         name: str | None = None,
     ) -> None:
-        if batch_size < 1 or prefetch < 0:
-            raise DomainError(
-                "Loader: batch_size is at least 1 and prefetch at least 0, not "
-                f"{batch_size} and {prefetch}"
-            )
-        if transform is not None and not callable(transform):
-            raise ArgumentError(f"Loader: transform is a function (key, inputs), not {transform!r}")
+        check_options("Loader", batch_size, prefetch, transform)
         self.data: Dataset = as_dataset(data)
         self.name = name or self.data.name
         self.batch_size = batch_size
@@ -108,12 +99,12 @@ class Loader(Source):
         return found
 
     def fingerprint(self) -> dict[str, Any]:
-        return _described(self.data) | {
+        return _content(self.data) | {
             "batch_size": self.batch_size,
             "drop_last": self.drop_last,
             "key": self.key.tolist(),
             "shuffle": self.shuffle,
-            "transform": _name(self.transform),
+            "transform": described(self.transform),
         }
 
     def _epoch(self, number: int, start: int, dtype: Any) -> Iterator[Batch]:
@@ -128,7 +119,7 @@ class Loader(Source):
             yield as_batch(inputs, targets, where, dtype)
 
 
-def _described(data: Dataset) -> dict[str, Any]:
+def _content(data: Dataset) -> dict[str, Any]:
     """What a data set is, with a checksum of some examples."""
     rows = np.unique(np.linspace(0, len(data) - 1, SAMPLED).astype(np.int64))
     checksum = 0
@@ -140,10 +131,3 @@ def _described(data: Dataset) -> dict[str, Any]:
         "targets": f"{data.targets.shape[1:]} {data.targets.dtype.name}",
         "checksum": checksum,
     }
-
-
-def _name(transform: Transform | None) -> str | None:
-    if transform is None:
-        return None
-    named: str | None = getattr(transform, "__qualname__", None)
-    return named or repr(transform)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import DomainError, DTypeError, ShapeError
+from chainrule.core.errors import ArgumentError, DomainError, DTypeError, ShapeError
 from chainrule.core.node import array
 from chainrule.core.types import as_dtype
 from chainrule.lift import to_numpy
 from chainrule.tensor import Tensor
 
-__all__ = ["Batch", "Source", "as_batch"]
+__all__ = ["Batch", "Source", "Transform", "as_batch", "check_options", "described"]
 
 Batch = tuple[Tensor, Tensor]
 """Inputs and targets of some examples; both have one row an example."""
+
+Transform = Callable[[Tensor, np.ndarray], np.ndarray]
+"""``transform(key, inputs)`` is the changed inputs of a batch, decided by the key alone."""
 
 
 class Source(ABC):
@@ -98,3 +101,26 @@ def _array(values: Any, what: str, where: str, dtype: Any) -> np.ndarray:
             "Drop or fill such values before training."
         )
     return found if dtype is None else found.astype(dtype, copy=False)
+
+
+def check_options(who: str, batch_size: int, prefetch: int, transform: Any) -> None:
+    """Raise unless these are sizes and a function.
+
+    Raises:
+        DomainError, ArgumentError: naming ``who`` was given them.
+    """
+    if batch_size < 1 or prefetch < 0:
+        raise DomainError(
+            f"{who}: batch_size is at least 1 and prefetch at least 0, not {batch_size} and "
+            f"{prefetch}"
+        )
+    if transform is not None and not callable(transform):
+        raise ArgumentError(f"{who}: transform is a function (key, inputs), not {transform!r}")
+
+
+def described(transform: Transform | None) -> str | None:
+    """A transform in a fingerprint."""
+    if transform is None:
+        return None
+    named: str | None = getattr(transform, "__qualname__", None)
+    return named or repr(transform)
