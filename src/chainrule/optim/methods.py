@@ -7,12 +7,20 @@ corrections are computed in float64 first, and what is accumulated for a float16
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 from chainrule import functions
 from chainrule.core.errors import DomainError
+from chainrule.optim.common import (
+    call_text,
+    checked,
+    checked_rate,
+    in_dtype_of,
+    number_text,
+    square,
+    zeros,
+)
+from chainrule.optim.scaling import LearningRate, scale_by_learning_rate
 from chainrule.optim.transform import (
     Optimizer,
     Problem,
@@ -20,24 +28,18 @@ from chainrule.optim.transform import (
     global_norm,
     map_leaves,
     stateless,
-    widened,
 )
 from chainrule.tensor import Tensor, tensor
 
 __all__ = [
-    "LearningRate",
     "adam",
     "adamw",
     "add_decayed_weights",
     "clip_by_global_norm",
     "momentum",
     "scale_by_adam",
-    "scale_by_learning_rate",
     "sgd",
 ]
-
-LearningRate = float | Callable[[Tensor], Any]
-"""A number, or a schedule: the learning rate as a function of the number of steps done."""
 
 
 def sgd(
@@ -68,14 +70,14 @@ def sgd(
     if nesterov and not momentum:
         raise DomainError("sgd: nesterov=True needs a momentum above 0, for example momentum=0.9")
     pieces = []
-    if _checked("sgd", "weight_decay", weight_decay):
+    if checked("sgd", "weight_decay", weight_decay):
         pieces.append(add_decayed_weights(weight_decay))
     if momentum:
         pieces.append(_momentum(momentum, nesterov))
     pieces.append(scale_by_learning_rate(learning_rate))
-    name = _name(
+    name = call_text(
         sgd,
-        _number(learning_rate),
+        number_text(learning_rate),
         momentum=momentum,
         nesterov=nesterov,
         weight_decay=weight_decay,
@@ -107,9 +109,11 @@ def adam(
     adam(0.001)
     """
     pieces = [scale_by_adam(b1, b2, eps), scale_by_learning_rate(learning_rate)]
-    if _checked("adam", "weight_decay", weight_decay):
+    if checked("adam", "weight_decay", weight_decay):
         pieces.insert(0, add_decayed_weights(weight_decay))
-    name = _name(adam, _number(learning_rate), b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
+    name = call_text(
+        adam, number_text(learning_rate), b1=b1, b2=b2, eps=eps, weight_decay=weight_decay
+    )
     return dataclasses.replace(chain(*pieces), name=name)
 
 
@@ -137,7 +141,9 @@ def adamw(
         add_decayed_weights(weight_decay),
         scale_by_learning_rate(learning_rate),
     )
-    name = _name(adamw, _number(learning_rate), b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
+    name = call_text(
+        adamw, number_text(learning_rate), b1=b1, b2=b2, eps=eps, weight_decay=weight_decay
+    )
     return dataclasses.replace(chained, name=name)
 
 
@@ -157,11 +163,11 @@ def momentum(decay: float, nesterov: bool = False) -> Optimizer:
     Raises:
         DomainError: if μ is not at least 0 and below 1.
     """
-    _rate("momentum", "decay", decay)
-    name = _name(momentum, f"{decay}", nesterov=nesterov)
+    checked_rate("momentum", "decay", decay)
+    name = call_text(momentum, f"{decay}", nesterov=nesterov)
 
     def init(params: Any) -> MomentumState:
-        return MomentumState(map_leaves(name, _zeros, params))
+        return MomentumState(map_leaves(name, zeros, params))
 
     def step(
         grads: Any, state: MomentumState, params: Any, problem: Problem | None
@@ -197,29 +203,29 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Opti
     Raises:
         DomainError: for values out of range.
     """
-    _rate("adam", "b1", b1)
-    _rate("adam", "b2", b2)
-    _checked("adam", "eps", eps)
+    checked_rate("adam", "b1", b1)
+    checked_rate("adam", "b2", b2)
+    checked("adam", "eps", eps)
 
     def init(params: Any) -> AdamState:
-        zeros = map_leaves("adam", _zeros, params)
-        return AdamState(tensor(0), zeros, zeros)
+        empty = map_leaves("adam", zeros, params)
+        return AdamState(tensor(0), empty, empty)
 
     def step(
         grads: Any, state: AdamState, params: Any, problem: Problem | None
     ) -> tuple[Any, AdamState]:
         count = state.count + 1
         m = map_leaves("adam", lambda m, g: b1 * m + (1 - b1) * g, state.first, grads)
-        v = map_leaves("adam", lambda v, g: b2 * v + (1 - b2) * _square(g), state.second, grads)
+        v = map_leaves("adam", lambda v, g: b2 * v + (1 - b2) * square(g), state.second, grads)
         first, second = 1 - b1**count, (1 - b2**count) ** 0.5
 
         def direction(m: Tensor, v: Tensor, g: Tensor) -> Tensor:
-            root = functions.sqrt(v) / _factor(second, v)
-            return functions.astype(m / _factor(first, m) / (root + eps), g.dtype)
+            root = functions.sqrt(v) / in_dtype_of(v, second)
+            return functions.astype(m / in_dtype_of(m, first) / (root + eps), g.dtype)
 
         return map_leaves("adam", direction, m, v, grads), AdamState(count, m, v)
 
-    return Optimizer(_name(scale_by_adam, b1=b1, b2=b2, eps=eps), init, step)
+    return Optimizer(call_text(scale_by_adam, b1=b1, b2=b2, eps=eps), init, step)
 
 
 def add_decayed_weights(weight_decay: float) -> Optimizer:
@@ -228,7 +234,7 @@ def add_decayed_weights(weight_decay: float) -> Optimizer:
     Raises:
         DomainError: if λ is negative.
     """
-    _checked("add_decayed_weights", "weight_decay", weight_decay)
+    checked("add_decayed_weights", "weight_decay", weight_decay)
     name = f"add_decayed_weights({weight_decay})"
     return stateless(
         name,
@@ -257,82 +263,6 @@ def clip_by_global_norm(max_norm: float) -> Optimizer:
 
     def clip(grads: Any, params: Any) -> Any:
         factor = max_norm / functions.maximum(global_norm(grads), max_norm)
-        return map_leaves(name, lambda g: g * _factor(factor, g), grads)
+        return map_leaves(name, lambda g: g * in_dtype_of(g, factor), grads)
 
     return stateless(name, clip)
-
-
-@dataclasses.dataclass(frozen=True)
-class ScheduleState:
-    """The number of steps done."""
-
-    count: Tensor
-
-
-def scale_by_learning_rate(learning_rate: LearningRate) -> Optimizer:
-    """−η·g, the step down the slope; η is a number or a schedule.
-
-    Raises:
-        DomainError: if η is negative.
-
-    >>> from chainrule import optim
-    >>> halving = optim.sgd(lambda step: 0.1 * 0.5 ** (step // 1000))
-    """
-    name = f"scale_by_learning_rate({_number(learning_rate)})"
-    if callable(learning_rate):
-
-        def init(params: Any) -> ScheduleState:
-            return ScheduleState(tensor(0))
-
-        def step(
-            grads: Any, state: ScheduleState, params: Any, problem: Problem | None
-        ) -> tuple[Any, ScheduleState]:
-            rate = learning_rate(state.count)
-            updates = map_leaves(name, lambda g: -_factor(rate, g) * g, grads)
-            return updates, ScheduleState(state.count + 1)
-
-        return Optimizer(name, init, step)
-    rate = _checked("scale_by_learning_rate", "learning_rate", learning_rate)
-    return stateless(name, lambda grads, params: map_leaves(name, lambda g: -rate * g, grads))
-
-
-# -- helpers ---------------------------------------------------------------------------------------
-
-
-def _zeros(leaf: Tensor) -> Tensor:
-    """Where something of ``leaf`` is to be accumulated."""
-    return functions.zeros_like(widened(leaf))
-
-
-def _square(g: Tensor) -> Tensor:
-    wide = widened(g)
-    return wide * wide
-
-
-def _factor(value: Any, leaf: Tensor) -> Any:
-    """A number, or a scalar tensor in the dtype of ``leaf`` so that it does not widen it."""
-    if not isinstance(value, Tensor):
-        return float(value)
-    return functions.astype(value, leaf.dtype)
-
-
-def _rate(optimizer: str, what: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise DomainError(f"{optimizer}: {what} is at least 0 and below 1, not {value}")
-
-
-def _checked(optimizer: str, what: str, value: float) -> float:
-    if not 0 <= value < float("inf"):
-        raise DomainError(f"{optimizer}: {what} is a finite number of at least 0, not {value}")
-    return value
-
-
-def _number(rate: LearningRate) -> str:
-    return getattr(rate, "__name__", "schedule") if callable(rate) else f"{rate}"
-
-
-def _name(make: Callable[..., Optimizer], *first: str, **options: Any) -> str:
-    """The call of ``make`` that gives the optimizer, without the options left at their default."""
-    usual = inspect.signature(make).parameters
-    given = [f"{name}={value}" for name, value in options.items() if value != usual[name].default]
-    return f"{make.__name__}({', '.join([*first, *given])})"
