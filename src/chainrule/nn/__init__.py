@@ -3,6 +3,14 @@
 from chainrule.nn import initialisers
 from chainrule.nn.activations import GELU, ReLU, Sigmoid, Tanh
 from chainrule.nn.containers import Flatten, Function, Identity, Residual, Sequential
+from chainrule.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from chainrule.nn.linear import Bilinear, Embedding, Linear
 from chainrule.nn.losses import bce_with_logits, cross_entropy, mse
 from chainrule.nn.mlp import MLP
@@ -12,6 +20,12 @@ __all__ = [
     "GELU",
     "MLP",
     "Bilinear",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Embedding",
     "Flatten",
     "Function",
