@@ -2,6 +2,7 @@
 
 from chainrule.nn import initialisers
 from chainrule.nn.activations import GELU, ReLU, Sigmoid, Tanh
+from chainrule.nn.cells import GRUCell, LSTMCell, RNNCell
 from chainrule.nn.containers import Flatten, Function, Identity, Residual, Sequential
 from chainrule.nn.convolution import (
     Conv1d,
@@ -15,10 +16,14 @@ from chainrule.nn.linear import Bilinear, Embedding, Linear
 from chainrule.nn.losses import bce_with_logits, cross_entropy, mse
 from chainrule.nn.mlp import MLP
 from chainrule.nn.module import Module, observe, parameter
+from chainrule.nn.recurrent import GRU, LSTM, RNN
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "Bilinear",
     "Conv1d",
     "Conv2d",
@@ -29,9 +34,12 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Function",
+    "GRUCell",
     "Identity",
+    "LSTMCell",
     "Linear",
     "Module",
+    "RNNCell",
     "ReLU",
     "Residual",
     "Sequential",
