@@ -74,7 +74,7 @@ def test_the_least_loss_is_drawn(tmp_path, monkeypatch):
     from chainrule.train import plots
 
     figures = []
-    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: figures.append(figure))
     train.plot_curves(run_of(3), tmp_path / "curves.png", least=0.25)
     loss, accuracy = figures[0].axes
     texts = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in (loss, accuracy)]

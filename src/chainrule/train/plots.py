@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_curves", "plot_mistakes"]
+__all__ = ["BLUE", "VERMILION", "new_figure", "plot_curves", "plot_mistakes", "save_figure"]
 
 # Two colours of M. Okabe and K. Ito's palette, which people with any colour vision tell apart;
 # line styles differ too, for those who print without colour.
@@ -50,7 +50,7 @@ def plot_curves(
     if not run.history:
         raise DomainError("plot_curves: the run has no completed epoch to draw")
     names = list(run.history[0].training)
-    figure = _figure(5.2 * len(names), 4.2)
+    figure = new_figure(5.2 * len(names), 4.2)
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     numbers = [epoch.number for epoch in run.history]
     size = {"markersize": 3.5, "linewidth": 1.6}
@@ -64,7 +64,7 @@ def plot_curves(
         ax.legend(frameon=False)
     if title:
         figure.suptitle(title, fontsize=12)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _name_axes(ax: Axes, name: str, loss: str) -> None:
@@ -119,7 +119,7 @@ def plot_mistakes(
     columns = max(3, -(-len(wrong) // rows))
     tall = images.shape[1] / images.shape[2]
     # inches: a column with its gap, a row with the two lines above it, and the title of all
-    figure = _figure(1.8 * columns, (1.74 * tall + 0.42) * rows + 0.25)
+    figure = new_figure(1.8 * columns, (1.74 * tall + 0.42) * rows + 0.25)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[len(wrong) :]:
         ax.set_axis_off()
@@ -137,10 +137,15 @@ def plot_mistakes(
         figure.text(0.5, 0.45, "no mistakes", ha="center", fontsize=12)
     if title:
         figure.suptitle(title, fontsize=11)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of so many inches.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -148,5 +153,6 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write a figure to a PNG file, all of it or nothing; returns the path."""
     return write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=150))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typer
 
-from chainrule.cli.train import digits
+from chainrule.cli.train import cartpole, digits
 
 __all__ = ["app"]
 
-TASKS = {"digits": digits}
+TASKS = {"digits": digits, "cartpole": cartpole}
 
 app = typer.Typer(
     help="Train a network on real data.",
