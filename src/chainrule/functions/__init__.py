@@ -15,6 +15,7 @@ from chainrule.functions import (
     linear,
     logic,
     manipulation,
+    pooling,
     reduction,
     searching,
     transcendental,
@@ -30,6 +31,7 @@ from chainrule.functions.linear import *  # noqa: F403
 from chainrule.functions.linear import trace  # not public: cr.trace records a program
 from chainrule.functions.logic import *  # noqa: F403
 from chainrule.functions.manipulation import *  # noqa: F403
+from chainrule.functions.pooling import *  # noqa: F403
 from chainrule.functions.reduction import *  # noqa: F403
 from chainrule.functions.searching import *  # noqa: F403
 from chainrule.functions.transcendental import *  # noqa: F403
@@ -51,6 +53,7 @@ __all__ += joining.__all__
 __all__ += linear.__all__
 __all__ += logic.__all__
 __all__ += manipulation.__all__
+__all__ += pooling.__all__
 __all__ += reduction.__all__
 __all__ += searching.__all__
 __all__ += transcendental.__all__

@@ -16,6 +16,20 @@ from chainrule.nn.linear import Bilinear, Embedding, Linear
 from chainrule.nn.losses import bce_with_logits, cross_entropy, mse
 from chainrule.nn.mlp import MLP
 from chainrule.nn.module import Module, observe, parameter
+from chainrule.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from chainrule.nn.recurrent import GRU, LSTM, RNN
 
 __all__ = [
@@ -24,6 +38,15 @@ __all__ = [
     "LSTM",
     "MLP",
     "RNN",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "Bilinear",
     "Conv1d",
     "Conv2d",
@@ -38,6 +61,9 @@ __all__ = [
     "Identity",
     "LSTMCell",
     "Linear",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Module",
     "RNNCell",
     "ReLU",

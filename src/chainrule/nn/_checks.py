@@ -58,7 +58,7 @@ def each(layer: str, name: str, value: Extents, rank: int, least: int = 1) -> tu
     Raises:
         DomainError: if there are too many or too few, or one is below ``least``.
     """
-    values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+    values: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
     whole = all(isinstance(v, (int, np.integer)) and v >= least for v in values)
     if len(values) != rank or not whole:
         raise DomainError(
