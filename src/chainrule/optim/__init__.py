@@ -2,16 +2,25 @@
 
 from typing import NoReturn
 
+from chainrule.optim.accumulate import AccumulateState, SkipState, accumulate, skip_non_finite
+from chainrule.optim.averaging import AverageState, averaged, ema, lookahead, swa
 from chainrule.optim.bound import BoundOptimizer
+from chainrule.optim.clipping import (
+    adaptive_grad_clip,
+    clip_by_global_norm,
+    clip_by_norm,
+    clip_by_value,
+)
+from chainrule.optim.decay import add_decayed_weights
+from chainrule.optim.groups import Mask, freeze, masked, partition
 from chainrule.optim.methods import (
     adam,
     adamw,
-    add_decayed_weights,
-    clip_by_global_norm,
     momentum,
     scale_by_adam,
     sgd,
 )
+from chainrule.optim.noise import add_noise
 from chainrule.optim.plateau import PlateauState, reduce_on_plateau
 from chainrule.optim.scaling import (
     FactorState,
@@ -31,41 +40,60 @@ from chainrule.optim.schedules import (
     polynomial_decay,
     step_decay,
 )
+from chainrule.optim.sharpness import sam
 from chainrule.optim.transform import Optimizer, Problem, apply_updates, chain, global_norm
 
 __all__ = [
+    "AccumulateState",
+    "AverageState",
     "BoundOptimizer",
     "FactorState",
     "LearningRate",
+    "Mask",
     "Optimizer",
     "PlateauState",
     "Problem",
     "Schedule",
+    "SkipState",
+    "accumulate",
     "adam",
     "adamw",
+    "adaptive_grad_clip",
     "add_decayed_weights",
+    "add_noise",
     "apply_updates",
+    "averaged",
     "chain",
     "clip_by_global_norm",
+    "clip_by_norm",
+    "clip_by_value",
     "constant",
     "cosine_decay",
     "cosine_restarts",
+    "ema",
     "exponential_decay",
+    "freeze",
     "global_norm",
     "inverse_sqrt",
     "join",
     "linear_warmup",
+    "lookahead",
+    "masked",
     "momentum",
     "multi_step",
     "one_cycle",
+    "partition",
     "polynomial_decay",
     "reduce_on_plateau",
+    "sam",
     "scale_by_adam",
     "scale_by_factor",
     "scale_by_learning_rate",
     "scale_by_schedule",
     "sgd",
+    "skip_non_finite",
     "step_decay",
+    "swa",
 ]
 
 

@@ -20,22 +20,19 @@ from chainrule.optim.common import (
     square,
     zeros,
 )
+from chainrule.optim.decay import add_decayed_weights
 from chainrule.optim.scaling import LearningRate, scale_by_learning_rate
 from chainrule.optim.transform import (
     Optimizer,
     Problem,
     chain,
-    global_norm,
     map_leaves,
-    stateless,
 )
 from chainrule.tensor import Tensor, tensor
 
 __all__ = [
     "adam",
     "adamw",
-    "add_decayed_weights",
-    "clip_by_global_norm",
     "momentum",
     "scale_by_adam",
     "sgd",
@@ -226,43 +223,3 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Opti
         return map_leaves("adam", direction, m, v, grads), AdamState(count, m, v)
 
     return Optimizer(call_text(scale_by_adam, b1=b1, b2=b2, eps=eps), init, step)
-
-
-def add_decayed_weights(weight_decay: float) -> Optimizer:
-    """g + λ·θ: before the moments an L2 penalty, after them decoupled weight decay.
-
-    Raises:
-        DomainError: if λ is negative.
-    """
-    checked("add_decayed_weights", "weight_decay", weight_decay)
-    name = f"add_decayed_weights({weight_decay})"
-    return stateless(
-        name,
-        lambda grads, params: map_leaves(
-            name, lambda g, p: g + weight_decay * p.detach(), grads, params
-        ),
-    )
-
-
-def clip_by_global_norm(max_norm: float) -> Optimizer:
-    """g·min(1, c / ‖g‖), with the norm over all gradients together; direction is kept.
-
-    Pascanu, Mikolov and Bengio 2013 (ICML), algorithm 1.
-
-    Raises:
-        DomainError: if ``max_norm`` is not above 0.
-
-    >>> import chainrule as cr
-    >>> clip = cr.optim.clip_by_global_norm(1.0)
-    >>> clip.update([cr.tensor([3.0, 4.0])], clip.init(None), None)[0]
-    [tensor([0.6, 0.8])]
-    """
-    if not max_norm > 0:
-        raise DomainError(f"clip_by_global_norm: max_norm is above 0, not {max_norm}")
-    name = f"clip_by_global_norm({max_norm})"
-
-    def clip(grads: Any, params: Any) -> Any:
-        factor = max_norm / functions.maximum(global_norm(grads), max_norm)
-        return map_leaves(name, lambda g: g * in_dtype_of(g, factor), grads)
-
-    return stateless(name, clip)
