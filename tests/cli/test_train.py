@@ -28,14 +28,14 @@ def test_trains_saves_and_loads_with_identical_predictions(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "curves.png",
         "mistakes.png",
-        "model.npz",
+        "model.safetensors",
     ]
 
-    metadata = train.read_metadata(tmp_path / "model.npz")
+    metadata = train.read_metadata(tmp_path / "model.safetensors")
     assert metadata["epochs"] == 4
     assert f"{metadata['test_accuracy']:.2%}" in done.output
     model = train.load(
-        nn.MLP(64, metadata["hidden"], 10, key=cr.random.key(9)), tmp_path / "model.npz"
+        nn.MLP(64, metadata["hidden"], 10, key=cr.random.key(9)), tmp_path / "model.safetensors"
     )
     _, test = data.load_digits().split(test=0.2, seed=4)
     measured = train.evaluate(model, nn.cross_entropy, test, metrics=[train.accuracy])
@@ -54,8 +54,8 @@ def test_the_same_seed_gives_the_same_model(tmp_path):
     for name in ("a", "b"):
         done = invoke("--epochs", 1, "--hidden", "8", "--no-plots", "--out", tmp_path / name)
         assert done.exit_code == 0
-        assert [file.name for file in (tmp_path / name).iterdir()] == ["model.npz"]
-    with np.load(tmp_path / "a/model.npz") as one, np.load(tmp_path / "b/model.npz") as two:
+        assert [file.name for file in (tmp_path / name).iterdir()] == ["model.safetensors"]
+    with np.load(tmp_path / "a/model.safetensors") as one, np.load(tmp_path / "b/model.safetensors") as two:
         for path in one.files:
             np.testing.assert_array_equal(one[path], two[path])
 
@@ -65,7 +65,7 @@ def test_without_matplotlib_it_says_how_to_get_it(tmp_path, monkeypatch):
     done = invoke("--epochs", 1, "--hidden", "8", "--out", tmp_path)
     assert done.exit_code == 0
     assert "pip install 'chainrule[explain]'" in done.output
-    assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
 
 
 def test_a_network_without_hidden_layers_is_a_linear_classifier(tmp_path):
@@ -117,7 +117,7 @@ def test_an_interrupt_saves_what_was_learned(tmp_path, monkeypatch):
     done = invoke("--hidden", "8", "--no-plots", "--out", tmp_path)
     assert done.exit_code == 130
     assert "interrupted after 30 steps" in done.output
-    assert train.read_metadata(tmp_path / "model.npz")["steps"] == 30
+    assert train.read_metadata(tmp_path / "model.safetensors")["steps"] == 30
 
 
 def test_help_explains_itself():
@@ -134,8 +134,8 @@ def test_help_explains_itself():
 def test_reaches_97_percent(tmp_path, seed):
     done = invoke("--seed", seed, "--no-plots", "--out", tmp_path)
     assert done.exit_code == 0
-    assert train.read_metadata(tmp_path / "model.npz")["test_accuracy"] >= 0.97, json.dumps(
-        train.read_metadata(tmp_path / "model.npz")
+    assert train.read_metadata(tmp_path / "model.safetensors")["test_accuracy"] >= 0.97, json.dumps(
+        train.read_metadata(tmp_path / "model.safetensors")
     )
 
 

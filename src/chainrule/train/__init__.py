@@ -7,7 +7,8 @@ from chainrule.train.metrics import accuracy
 from chainrule.train.plots import plot_curves, plot_mistakes
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
-from chainrule.train.saving import SavedModelError, load, read_metadata, save
+from chainrule.train.files import SavedModelError
+from chainrule.train.saving import load, read_metadata, save
 from chainrule.train.step import Step, make_step
 
 __all__ = [

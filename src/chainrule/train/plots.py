@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.core.errors import DomainError, MissingExtraError
 from chainrule.train.run import Run
-from chainrule.train.saving import write_atomically
+from chainrule.train.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

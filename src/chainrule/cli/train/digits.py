@@ -148,7 +148,7 @@ def _digits(
 
     path = train.save(
         model,
-        out / "model.npz",
+        out / "model.safetensors",
         {
             "task": "digits",
             "hidden": list(widths),

@@ -1,0 +1,133 @@
+"""Files that are written all or not at all, and whose damage is found."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from chainrule._version import __version__
+from chainrule.core.errors import ChainRuleError
+from chainrule.train import safetensors
+
+__all__ = ["Described", "SavedModelError", "read_described", "write_atomically", "write_described"]
+
+VERSION = 1
+"""Of all formats here; a file of another version is refused."""
+
+
+class Described(NamedTuple):
+    """What is in a file of `write_described`."""
+
+    kind: str
+    arrays: dict[str, np.ndarray]
+    description: dict[str, Any]
+
+
+class SavedModelError(ChainRuleError, ValueError):
+    """A file that holds no model, a damaged one, or one of another architecture."""
+
+
+def write_described(
+    path: str | os.PathLike[str],
+    kind: str,
+    arrays: Mapping[str, np.ndarray],
+    description: Mapping[str, Any],
+) -> Path:
+    """Write arrays and what they are to a safetensors file.
+
+    Args:
+        path: of the file.
+        kind: a word for what it holds.
+        arrays: by name.
+        description: what JSON can hold, by name.
+
+    Raises:
+        TypeError: if JSON cannot hold the description.
+        OSError: if the file cannot be written; then nothing has changed.
+    """
+    metadata = {
+        "format": kind,
+        "version": f"{VERSION}",
+        "chainrule": __version__,
+        "description": json.dumps(description),
+    }
+    return write_atomically(path, lambda file: safetensors.write(file, arrays, metadata))
+
+
+def read_described(
+    path: str | os.PathLike[str], kinds: Mapping[str, Mapping[str, type]]
+) -> Described:
+    """What is in a file of `write_described`.
+
+    Args:
+        path: of the file.
+        kinds: the kinds that are expected, each with what its description holds, in the types that
+            JSON gives it.
+
+    Raises:
+        SavedModelError: if the file is damaged or of another kind or version.
+        OSError: if it cannot be read.
+    """
+    with open(path, "rb") as file:  # what fails here is no fault of the content
+        try:
+            arrays, metadata = safetensors.read(file)
+            description = json.loads(metadata.get("description", "null"))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise SavedModelError(
+                f"{path} is damaged, or was not written by chainrule ({error}); use an earlier copy"
+            ) from None
+    kind, version = metadata.get("format", ""), metadata.get("version", "")
+    if kind not in kinds or version != f"{VERSION}":
+        raise SavedModelError(
+            f"{path} has format {kind!r}, version {version!r}; expected was {' or '.join(kinds)}, "
+            f"and this is chainrule {__version__}, which reads version {VERSION}"
+        )
+    for name, expected in kinds[kind].items():
+        if not isinstance(description, dict) or not isinstance(description.get(name), expected):
+            raise SavedModelError(f"{path} is damaged: its description has no {name}")
+    return Described(kind, arrays, description)
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> Path:
+    """Let ``write(file)`` fill a binary file that appears under ``path`` only once it is complete.
+
+    It is written beside the target, flushed to the disk and then renamed over it, which file
+    systems do all or not at all; so after a crash there is the old file or the new one.
+
+    Raises:
+        OSError: if that fails; the old file, if any, is untouched and no partial file stays.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.urandom(8).hex()}.part")
+    try:
+        with open(partial, "xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+    except BaseException as error:
+        with suppress(OSError):  # also what a disk that is read-only says about no file
+            partial.unlink()
+        if isinstance(error, OSError) and str(error.filename) == str(partial):
+            # of the same class, by the number, but about the file that the caller knows
+            raise OSError(error.errno, error.strerror, str(target)) from None
+        raise
+    _sync_folder(target.parent)
+    return target
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush the renaming itself, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
