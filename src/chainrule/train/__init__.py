@@ -3,7 +3,21 @@
 from chainrule.train.evaluation import evaluate
 from chainrule.train.guard import NonFiniteError
 from chainrule.train.loop import fit
-from chainrule.train.metrics import accuracy
+from chainrule.train.metrics import (
+    accuracy,
+    confusion_matrix,
+    f1,
+    mean_absolute_error,
+    mean_squared_error,
+    of_mean,
+    perplexity,
+    precision,
+    r2,
+    recall,
+    roc_auc,
+    top_k_accuracy,
+    whole,
+)
 from chainrule.train.plots import plot_curves, plot_mistakes
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
@@ -20,12 +34,24 @@ __all__ = [
     "SavedModelError",
     "Step",
     "accuracy",
+    "confusion_matrix",
     "evaluate",
+    "f1",
     "fit",
     "load",
     "make_step",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "of_mean",
+    "perplexity",
     "plot_curves",
     "plot_mistakes",
+    "precision",
+    "r2",
     "read_metadata",
+    "recall",
+    "roc_auc",
     "save",
+    "top_k_accuracy",
+    "whole",
 ]

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.compiling import Compiled
 from chainrule.compiling import compile as compile_
-from chainrule.core.errors import DomainError, DTypeError
+from chainrule.core.errors import DomainError, DTypeError, ShapeError
+from chainrule.core.node import array
+from chainrule.core.tree import flatten
 from chainrule.core.types import as_dtype
 from chainrule.data.dataset import Dataset, as_dataset, batches
+from chainrule.data.loader import Loader
+from chainrule.data.mapped import Rows, is_mapped
+from chainrule.data.source import Batch, Source
 from chainrule.lift import to_numpy
 from chainrule.nn.module import Module, static_parts
 from chainrule.tensor import Tensor, no_grad
 from chainrule.train.fallback import warn
 from chainrule.train.guard import at_example
+from chainrule.train.metrics.kinds import batch_part, finished, is_whole
 from chainrule.train.native import as_row
 from chainrule.train.step import Loss, Metric, Tensors, after_call
 
@@ -32,11 +38,13 @@ def evaluate(
 ) -> dict[str, float]:
     """The mean loss and metrics over all examples, in evaluation mode and without gradients.
 
-    Metrics are averaged over batches, weighted by their size.
+    Metrics are averaged over batches, weighted by their size; those marked `whole` are measured on
+    the outputs of all batches together, which are kept for them.
 
     Args:
-        model, loss, data, metrics: as for `fit`.
-        batch_size: how many examples to run at a time.
+        model, loss, metrics: as for `fit`.
+        data: as for `fit`, or a `data.Loader` or `data.Stream`, of which epoch 1 is taken.
+        batch_size: how many examples to run at a time, unless the data come in batches.
 
     >>> import chainrule as cr
     >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
@@ -65,42 +73,73 @@ class Evaluation:
         batch_size: int = 1024,
         name: str = "data",
     ) -> None:
-        dtype = next((p.dtype for p in model.parameters().values()), np.dtype("float32"))
+        self._dtype = next((p.dtype for p in model.parameters().values()), np.dtype("float32"))
         self._model = model
         self._loss = loss
         self._metrics = metrics
-        examples = examples_of(data, name, dtype)
-        self._name = examples.name
-        self._batches = list(batches(examples, batch_size))
+        self._parts = {n: batch_part(m) for n, m in metrics.items() if not is_whole(m)}
+        self._whole = {n: m for n, m in metrics.items() if is_whole(m)}
+        found = data if isinstance(data, Source) else examples_of(data, name, self._dtype)
+        if isinstance(found, Dataset) and found.is_mapped:
+            found = Loader(found, batch_size, shuffle=False)
+        self._name = found.name
+        self._data: Source | list[Batch] = (
+            found if isinstance(found, Source) else list(batches(found, batch_size))
+        )
         self._static: dict[str, Any] = {}
         self._compiled: Compiled | None = None
         self._possible = True
         self._obstacle: Exception | None = None
+
+    def _batches(self) -> Iterable[Batch]:
+        data = self._data
+        return data.epoch(1, dtype=self._dtype) if isinstance(data, Source) else data
 
     def __call__(self, native: bool = False) -> dict[str, float]:
         """Measure the model as it is now; in native code if possible and wanted."""
         model = self._model
         training = {id(module): module.training for _, module in model.modules()}
         model.eval()
-        total = np.zeros(1 + len(self._metrics))
+        total = np.zeros(1 + len(self._parts))
+        kept: list[tuple[Any, Tensor]] = []
         try:
-            first = 0
-            for inputs, targets in self._batches:
-                row = self._natively(inputs, targets) if native and self._possible else None
-                if row is None:
-                    row = self._in_python(inputs, targets, first)
+            seen = 0
+            for inputs, targets in self._batches():
+                measured = self._natively(inputs, targets) if native and self._possible else None
+                if measured is None:
+                    measured = self._in_python(inputs, targets, seen)
                     if self._obstacle is not None:
                         warn("the validation", self._obstacle)
                         self._obstacle = None
+                row, outputs = measured
                 total += len(targets) * row
-                first += len(targets)
+                seen += len(targets)
+                if self._whole:
+                    kept.append((outputs, targets))
         finally:
             for _, module in model.modules():
                 module.training = training[id(module)]
-        total /= sum(len(targets) for _, targets in self._batches)
-        return dict(zip(("loss", *self._metrics), total.tolist(), strict=True))
+        means = dict(zip(("loss", *self._parts), (total / seen).tolist(), strict=True))
+        return {"loss": means["loss"]} | self._values(means, kept)
 
-    def _in_python(self, inputs: Tensor, targets: Tensor, first: int) -> np.ndarray:
+    def _values(
+        self, means: Mapping[str, float], kept: list[tuple[Any, Tensor]]
+    ) -> dict[str, float]:
+        """The metrics, from the means over all examples and the outputs of all batches."""
+        values = {}
+        together = joined(kept) if kept else ((), ())
+        for name, metric in self._metrics.items():
+            value = metric(*together) if name in self._whole else finished(metric, means[name])
+            if np.ndim(value):
+                raise ShapeError(
+                    f"the metric {name} gives an array of shape {np.shape(value)}, and a metric is "
+                    'one number; choose an average over the classes that is not "none", or call it '
+                    "on the outputs yourself"
+                )
+            values[name] = float(value)
+        return values
+
+    def _in_python(self, inputs: Tensor, targets: Tensor, first: int) -> tuple[np.ndarray, Any]:
         with no_grad():
             outputs = self._model(inputs)
             try:
@@ -110,11 +149,12 @@ class Evaluation:
                 raise at_example(
                     error, self._loss, outputs, targets, rows, self._name
                 ) from error.__cause__
-            values += [metric(outputs, targets) for metric in self._metrics.values()]
-        return np.array([float(value) for value in values])
+            values += [metric(outputs, targets) for metric in self._parts.values()]
+        return np.array([float(value) for value in values]), outputs
 
-    def _natively(self, inputs: Tensor, targets: Tensor) -> np.ndarray | None:
-        """The values of a batch, or None if they are to be measured in Python."""
+    def _natively(self, inputs: Tensor, targets: Tensor) -> tuple[np.ndarray, Any] | None:
+        """The values of a batch and, where they are wanted, the outputs; or None if they are to be
+        measured in Python."""
         model = self._model
         static = static_parts(model)
         if self._compiled is None or static != self._static:
@@ -122,14 +162,13 @@ class Evaluation:
         parameters = {path: value.detach() for path, value in model.parameters().items()}
         buffers = model.buffers()
         try:
-            row, after = self._compiled(parameters, buffers, inputs, targets)
+            row, outputs, after = self._compiled(parameters, buffers, inputs, targets)
         except Exception as error:  # where it is the user's, Python will raise it again
             self._possible, self._obstacle = False, error
             return None
         for path, value in after.items():
             buffers[path].assign_(value)
-        values: np.ndarray = row.numpy()
-        return values
+        return row.numpy(), outputs
 
     def _measured(
         self, parameters: Tensors, buffers: Tensors, inputs: Tensor, targets: Tensor
@@ -137,8 +176,19 @@ class Evaluation:
         network = self._model.replace(parameters | buffers)
         outputs = network(inputs)
         values = [self._loss(outputs, targets)]
-        values += [metric(outputs, targets) for metric in self._metrics.values()]
-        return as_row(values), after_call(self._model, network, parameters, buffers)
+        values += [metric(outputs, targets) for metric in self._parts.values()]
+        wanted = outputs if self._whole else ()
+        return as_row(values), wanted, after_call(self._model, network, parameters, buffers)
+
+
+def joined(batches: Sequence[tuple[Any, Tensor]]) -> tuple[Any, Any]:
+    """The outputs of all batches as one, and the targets."""
+    structure = flatten(batches[0])[1]
+    leaves = zip(*[flatten(batch)[0] for batch in batches], strict=True)
+    pair: tuple[Any, Any] = structure.build(
+        Tensor(array(np.concatenate([leaf.numpy() for leaf in parts]))) for parts in leaves
+    )
+    return pair
 
 
 def named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
@@ -156,7 +206,8 @@ def named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
 
 
 def examples_of(data: Any, name: str, dtype: Any) -> Dataset:
-    """The data set, with floating-point arrays in this dtype.
+    """The data set, with floating-point arrays in this dtype unless they are mapped files, whose
+    batches are cast when they are read.
 
     Raises:
         DTypeError: if inputs or targets are no numbers.
@@ -167,15 +218,17 @@ def examples_of(data: Any, name: str, dtype: Any) -> Dataset:
     found = as_dataset(data, name)
     arrays = [_numbers(getattr(found, what), what, found.name) for what in FIELDS]
     inputs, targets = (
-        values.astype(dtype, copy=False) if values.dtype.kind == "f" else values
+        values.astype(dtype, copy=False)
+        if values.dtype.kind == "f" and not is_mapped(values)
+        else values
         for values in arrays
     )
     return Dataset(inputs, targets, found.name)
 
 
-def _numbers(values: Any, what: str, name: str) -> np.ndarray:
+def _numbers(values: Any, what: str, name: str) -> Any:
     try:
-        found = values if isinstance(values, np.ndarray) else to_numpy(values)
+        found = values if isinstance(values, (np.ndarray, Rows)) else to_numpy(values)
         as_dtype(found.dtype)
     except DTypeError as error:
         message = str(error).splitlines()[0]

@@ -15,6 +15,7 @@ from chainrule.optim.transform import Optimizer
 from chainrule.tensor import Tensor
 from chainrule.train.engine import Block, Engine
 from chainrule.train.evaluation import Evaluation, examples_of, named_metrics
+from chainrule.train.metrics.kinds import batch_part, finished, is_whole
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
 from chainrule.train.step import Loss, Metric
@@ -52,7 +53,8 @@ def fit(
         batch_size: examples a step.
         validation: data of the same kind, measured after every epoch and never trained on.
         metrics: functions ``metric(outputs, targets)``, shown under their names. A name that is
-            taken, such as that of the loss, gets a number: ``"loss 2"``.
+            taken, such as that of the loss, gets a number: ``"loss 2"``. Those that are no means
+            over the examples (marked `whole`) are measured on the validation data alone.
         callbacks: objects that take part; see `Callback`.
         key: of the shuffling, by default ``cr.random.key(0)``.
         progress: whether to show progress.
@@ -68,7 +70,8 @@ def fit(
             none of them, or on one of them other than through the outputs.
         DTypeError: if the data are no numbers.
         TreeError: if the network, when it is called, sets an attribute that is no tensor.
-        DomainError: if ``epochs`` or ``batch_size`` is below 1, or the data hold a NaN.
+        DomainError: if ``epochs`` or ``batch_size`` is below 1, the data hold a NaN, or a metric
+            of all examples together is asked for without validation data.
         ShapeError: if inputs and targets differ in length, or there are none.
 
     >>> import chainrule as cr
@@ -92,13 +95,20 @@ def fit(
     examples = examples_of(data, "training data", dtype)
     key = random.key(0) if key is None else key
     named = named_metrics(metrics)
-    names = ["loss", *named]
+    parts = {name: batch_part(m) for name, m in named.items() if not is_whole(m)}
+    if validation is None and len(parts) < len(named):
+        missed = [name for name in named if name not in parts]
+        raise DomainError(
+            f"fit: {', '.join(missed)} is measured on all examples of an epoch together, and so on "
+            "validation data alone; give validation=…, or call train.evaluate after training"
+        )
+    names = ["loss", *parts]
     held_out = None
     if validation is not None:
         held_out = Evaluation(model, loss, validation, named, name="validation data")
     listeners = [*([ProgressBar()] if progress else []), *callbacks]
     stepped = [listener.stepped for listener in listeners if _listens(listener)]
-    engine = Engine(model, loss, optimizer, examples, batch_size, epochs, named, compile)
+    engine = Engine(model, loss, optimizer, examples, batch_size, epochs, parts, compile)
 
     run = Run(model, epochs, -(-len(examples) // batch_size))
     run.part = lambda name: engine.look(run.steps, name)
@@ -129,7 +139,10 @@ def fit(
             epoch = Epoch(
                 number,
                 seconds,
-                dict(zip(names, (sums / seen).tolist(), strict=True)),
+                {
+                    name: finished(named[name], mean) if name in named else mean
+                    for name, mean in zip(names, (sums / seen).tolist(), strict=True)
+                },
                 {} if held_out is None else held_out(engine.is_worthwhile),
             )
             run.history.append(epoch)
