@@ -1,6 +1,7 @@
 """Training: the loop, its record, progress, saved models and pictures."""
 
 from chainrule.train.evaluation import evaluate
+from chainrule.train.files import SavedModelError
 from chainrule.train.guard import NonFiniteError
 from chainrule.train.loop import fit
 from chainrule.train.metrics import (
@@ -21,7 +22,6 @@ from chainrule.train.metrics import (
 from chainrule.train.plots import plot_curves, plot_mistakes
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Epoch, Run
-from chainrule.train.files import SavedModelError
 from chainrule.train.saving import load, read_metadata, save
 from chainrule.train.step import Step, make_step
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.core.errors import DomainError, MissingExtraError
-from chainrule.train.run import Run
 from chainrule.train.files import write_atomically
+from chainrule.train.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

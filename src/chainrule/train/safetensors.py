@@ -1,7 +1,7 @@
 """Arrays in the safetensors format, which other libraries read and write as well.
 
-A file is the length of the header (8 bytes, little-endian), the header, which is JSON, and the bytes
-of the arrays one after the other:
+A file is the length of the header (8 bytes, little-endian), the header, which is JSON, and the
+bytes of the arrays one after the other:
 
     {"__metadata__": {"sha256": "…", …},
      "weight": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}, …}
