@@ -12,10 +12,22 @@ from chainrule.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from chainrule.nn.dropout import (
+    Dropout,
+    DropPath,
+    SpatialDropout,
+)
 from chainrule.nn.linear import Bilinear, Embedding, Linear
 from chainrule.nn.losses import bce_with_logits, cross_entropy, mse
 from chainrule.nn.mlp import MLP
 from chainrule.nn.module import Module, observe, parameter
+from chainrule.nn.normalisation import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    RMSNorm,
+)
 from chainrule.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -47,6 +59,7 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm",
     "Bilinear",
     "Conv1d",
     "Conv2d",
@@ -54,22 +67,29 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "DropPath",
+    "Dropout",
     "Embedding",
     "Flatten",
     "Function",
     "GRUCell",
+    "GroupNorm",
     "Identity",
+    "InstanceNorm",
     "LSTMCell",
+    "LayerNorm",
     "Linear",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
     "Module",
+    "RMSNorm",
     "RNNCell",
     "ReLU",
     "Residual",
     "Sequential",
     "Sigmoid",
+    "SpatialDropout",
     "Tanh",
     "bce_with_logits",
     "cross_entropy",
