@@ -13,6 +13,7 @@ from chainrule.optim.clipping import (
 )
 from chainrule.optim.decay import add_decayed_weights
 from chainrule.optim.groups import Mask, freeze, masked, partition
+from chainrule.optim.lbfgs import lbfgs
 from chainrule.optim.methods import (
     adam,
     adamw,
@@ -20,6 +21,7 @@ from chainrule.optim.methods import (
     scale_by_adam,
     sgd,
 )
+from chainrule.optim.minimize import Minimum, minimize
 from chainrule.optim.noise import add_noise
 from chainrule.optim.plateau import PlateauState, reduce_on_plateau
 from chainrule.optim.scaling import (
@@ -50,6 +52,7 @@ __all__ = [
     "FactorState",
     "LearningRate",
     "Mask",
+    "Minimum",
     "Optimizer",
     "PlateauState",
     "Problem",
@@ -76,9 +79,11 @@ __all__ = [
     "global_norm",
     "inverse_sqrt",
     "join",
+    "lbfgs",
     "linear_warmup",
     "lookahead",
     "masked",
+    "minimize",
     "momentum",
     "multi_step",
     "one_cycle",
