@@ -218,14 +218,13 @@ def _cartpole(
     )
     means: list[float] = []
     start = time.perf_counter()
-    interrupted = False
     try:
         for number in range(steps):
             means.append(learner.improve(random.fold_in(playing_key, number)).mean())
             if (number + 1) % max(1, steps // 15) == 0:
                 console.print(f"step {number + 1:4}/{steps}  up for {means[-1]:5.1f} actions")
     except KeyboardInterrupt:
-        interrupted = True
+        console.print(f"[yellow]interrupted after {len(means)} steps; what was learned is kept[/]")
     seconds = time.perf_counter() - start
     lengths = play(learner.network, test_key, 100).up.sum(axis=0).numpy()
     solved = lengths.mean() >= SOLVED
@@ -236,7 +235,7 @@ def _cartpole(
     console.print(f"time       {seconds:.1f} s, {len(means)} steps")
     path = train.save(
         learner.network,
-        out / "model.npz",
+        out / "model.safetensors",
         {"task": "cartpole", "hidden": hidden, "seed": seed, "test_length": float(lengths.mean())},
     )
     if plots and means:
@@ -252,6 +251,5 @@ def _cartpole(
         )
         draw(console, curve)
     console.print(f"model      {escape(str(path))}")
-    if interrupted:
-        console.print(f"[yellow]interrupted after {len(means)} steps; what was learned is kept[/]")
+    if len(means) < steps:
         raise typer.Exit(130)

@@ -26,7 +26,7 @@ from chainrule.cli.train.options import (
 from chainrule.core.errors import MissingExtraError
 from chainrule.tensor import no_grad, tensor
 
-__all__ = ["EXAMPLE", "digits"]
+__all__ = ["EXAMPLE", "digits", "widths_of"]
 
 EXAMPLE = "chainrule train digits --epochs 10 --hidden 64 --out runs/small"
 
@@ -34,7 +34,7 @@ CLASSES = 10
 PIXELS = 64
 
 
-def _widths(text: str) -> tuple[int, ...]:
+def widths_of(text: str) -> tuple[int, ...]:
     """The widths in ``"128,64"``; none in an empty text."""
     try:
         widths = tuple(int(part) for part in text.split(",") if part.strip())
@@ -72,7 +72,7 @@ def digits(
     layer; saves the model, the training curves and the digits it got wrong.
     """
     console = output.console()
-    widths = _widths(hidden)
+    widths = widths_of(hidden)
     with guarded(out):
         _digits(
             console, epochs, batch_size, learning_rate, widths, label_smoothing, seed, out, plots

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,11 +13,14 @@ from chainrule.cli import output
 from chainrule.core.errors import MissingExtraError
 from chainrule.train.plots import BLUE, VERMILION, new_figure, save_figure
 
-__all__ = ["STYLES", "draw", "lines"]
+__all__ = ["STYLES", "Curves", "draw", "lines"]
 
 GREEN, BLACK = "#009E73", "#000000"
 STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (BLACK, ":"))
 """Colours and lines that anybody tells apart (M. Okabe, K. Ito)."""
+
+Curves = dict[str, tuple[Any, Any]]
+"""Abscissas and ordinates by the name in the legend."""
 
 
 def draw(console: Console, *pictures: Callable[[], Path]) -> None:
@@ -31,7 +35,7 @@ def draw(console: Console, *pictures: Callable[[], Path]) -> None:
 
 def lines(
     path: Path,
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    curves: Curves,
     *,
     title: str,
     x: str,
@@ -39,7 +43,7 @@ def lines(
     logarithmic: bool = False,
     level: tuple[float, str] | None = None,
 ) -> Path:
-    """Draw curves (abscissas, ordinates) by name, and perhaps a horizontal line with its name."""
+    """Draw curves, and perhaps a horizontal line with its name."""
     figure = new_figure(7, 4.2)
     axes = figure.subplots()
     for (name, (abscissas, ordinates)), (color, dashes) in zip(
