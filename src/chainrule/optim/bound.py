@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, overload
 
 from chainrule import functions
+from chainrule.calculus import value_and_grad
 from chainrule.core import tree
 from chainrule.core.errors import ArgumentError, GradientError
 from chainrule.nn.module import trainable
-from chainrule.optim.transform import Optimizer, apply_updates
+from chainrule.optim.transform import Optimizer, Problem, apply_updates
+from chainrule.rules.reach import between, dependents
 from chainrule.tensor import Tensor
 
 __all__ = ["BoundOptimizer"]
+
+
+Closure = Callable[[Any], Any]
 
 
 class BoundOptimizer:
@@ -44,17 +50,50 @@ class BoundOptimizer:
         for parameter in trainable(self.model).values():
             parameter.zero_grad()
 
-    def step(self) -> None:
-        """Give every parameter its next value, from the gradients of `Tensor.backward`.
+    @overload
+    def step(self) -> None: ...
 
-        Graphs recorded earlier keep the old values, and gradients stay until `zero_grad`.
+    @overload
+    def step(self, closure: Closure, *, outputs: Closure | None = None) -> Tensor: ...
+
+    def step(
+        self, closure: Closure | None = None, *, outputs: Closure | None = None
+    ) -> Tensor | None:
+        """Give every parameter its next value.
+
+        Without a closure it comes from the gradients of `Tensor.backward`. Methods that look at the
+        loss itself are given it as a function of the model, which they call with other parameters:
+        on a copy, which the closure has to use. Graphs recorded earlier keep the old values, and
+        gradients stay until `zero_grad`.
+
+        Args:
+            closure: the loss, ``closure(model)``; with ``outputs`` it is ``closure(outputs)``.
+            outputs: ``outputs(model)``, for methods that linearise the network alone, such as
+                Gauss-Newton.
+
+        Returns:
+            The loss before the step, if there is a closure.
 
         Raises:
             GradientError: if a parameter has no gradient, or the model has got or lost one since it
-                was bound; it is named.
+                was bound, which is named; if the loss of the closure does not depend on the model
+                that it is called with.
+
+        >>> import chainrule as cr
+        >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0), dtype="float64")
+        >>> x, y = cr.tensor([[-1.0], [1.0]]), cr.tensor([[1.0], [5.0]])
+        >>> opt = cr.optim.lbfgs().bind(model)
+        >>> for _ in range(5):
+        ...     loss = opt.step(lambda model: cr.nn.mse(model(x), y))
+        >>> model.weight.item(), model.bias.item()  # doctest: +ELLIPSIS
+        (2.0..., 3.0...)
         """
         trained = trainable(self.model)
         parameters = self._bound(trained)
+        if closure is not None:
+            return self._closure_step(trained, parameters, closure, outputs)
+        if outputs is not None:
+            raise ArgumentError("step: outputs needs the loss of these outputs as a closure")
         missing = [path for path, parameter in trained.items() if parameter.grad is None]
         if len(missing) == len(trained):
             raise GradientError("step() before loss.backward(): no parameter has a gradient")
@@ -67,8 +106,51 @@ class BoundOptimizer:
             path: trained[path].grad if path in trained else functions.zeros_like(parameter)
             for path, parameter in parameters.items()
         }
+        self._update(trained, parameters, gradients, None)
+        return None
+
+    def _closure_step(
+        self,
+        trained: dict[str, Tensor],
+        parameters: dict[str, Tensor],
+        closure: Closure,
+        outputs: Closure | None,
+    ) -> Tensor:
+        leaves, structure = tree.flatten(self.model)
+
+        def model_at(values: dict[str, Tensor]) -> Any:
+            new = {id(parameter): values[path] for path, parameter in trained.items()}
+            return structure.build(new.get(id(leaf), leaf) for leaf in leaves)
+
+        def whole(values: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+            model = model_at(values)
+            loss = closure(model) if outputs is None else closure(outputs(model))
+            _check_loss(loss, values)
+            return loss, {p: leaf for p, leaf in tree.paths(model) if p not in parameters}
+
+        value: Tensor
+        (value, after), gradients = value_and_grad(whole, has_aux=True)(_constants(parameters))
+        if outputs is None:
+            problem = Problem(lambda values: values, lambda at: closure(model_at(at)), value)
+        else:
+            given = outputs
+            problem = Problem(lambda values: given(model_at(values)), closure, value)
+        self._update(trained, parameters, gradients, problem)
+        own = dict(tree.paths(self.model))
+        for path, leaf in after.items():  # running means and the like, as the call left them
+            if leaf is not own[path]:
+                own[path].assign_(leaf)
+        return value
+
+    def _update(
+        self,
+        trained: dict[str, Tensor],
+        parameters: dict[str, Tensor],
+        gradients: dict[str, Tensor | None],
+        problem: Problem | None,
+    ) -> None:
         constants = _constants(parameters)
-        updates, self.state = self.optimizer.update(gradients, self.state, constants)
+        updates, self.state = self.optimizer.update(gradients, self.state, constants, problem)
         new = apply_updates(constants, updates)
         for path, parameter in trained.items():  # not the frozen: weight decay would move them
             parameter.assign_(new[path])
@@ -105,6 +187,20 @@ def _check(model: Any) -> None:
                 f"bind: the tensor{f' at {path}' if path else ''} was computed from others; only "
                 "tensors made by cr.tensor(…, requires_grad=True) can be trained"
             )
+
+
+def _check_loss(loss: Any, values: dict[str, Tensor]) -> None:
+    """Raise unless this is a tensor that depends on one of the values."""
+    variables = frozenset(value.node for value in values.values())
+    if isinstance(loss, Tensor):
+        node = loss.node
+        if node in dependents(between([node], variables), variables):
+            return
+    raise GradientError(
+        "step: the loss of the closure does not depend on the model that it is called with, which "
+        "is a copy with the parameters to be tried. Use its argument, as in "
+        "opt.step(lambda model: loss(model(x), y))."
+    )
 
 
 def _listed(paths: list[str]) -> str:
