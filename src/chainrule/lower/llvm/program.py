@@ -27,7 +27,7 @@ from chainrule.lower.llvm.plan.prepare import prepare
 from chainrule.lower.llvm.plan.recompute import planned
 from chainrule.lower.llvm.plan.table import ARENA, REFERENCE, STATUS, Slots
 from chainrule.lower.llvm.runtime.pool import emit_barrier
-from chainrule.lower.llvm.special import SPECIAL
+from chainrule.lower.llvm.special import PREPARED, SPECIAL
 from chainrule.lower.target import NotDefined
 
 __all__ = ["Fallback", "Program", "write_program"]
@@ -130,7 +130,7 @@ class _Writer:
             return operands.emit_contraction(self.settings, name, frame, step)
         if group.kind == "nothing" or step.bodies:
             return []
-        special = SPECIAL.get(group.kind)
+        special = SPECIAL.get(group.kind) or PREPARED.get(group.kind)
         if callable(special):
             found: list[Kernel] | NotDefined = special(self.settings, name, frame, step)
             if not isinstance(found, NotDefined):

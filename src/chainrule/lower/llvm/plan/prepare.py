@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.core.errors import IndexingError
 from chainrule.core.graph import Graph
-from chainrule.core.node import LITERAL, Node, literal, symbolic
+from chainrule.core.node import ARRAY, LITERAL, Node, literal, symbolic
 from chainrule.core.types import DTYPES
 from chainrule.lower.llvm.plan.product import as_product
 from chainrule.lower.llvm.plan.schedule import strided
@@ -32,6 +32,9 @@ __all__ = ["prepare"]
 LONG = 1 << 15
 """Elements from which a sum over everything is taken in two steps, so that threads share it."""
 
+LARGE = 256
+"""Elements from which a constant may be one that makes an array an overlay."""
+
 
 def prepare(graph: Graph) -> tuple[Graph, set[Node]]:
     """The graph for code generation, and the nodes that have to be stored as they are.
@@ -45,6 +48,7 @@ def prepare(graph: Graph) -> tuple[Graph, set[Node]]:
     for node in graph.nodes:
         if node.primitive.name == "relu":
             activated[node.sources[0]] = node
+    overlaid = _overlays(graph)
     for node in graph.nodes:
         if node in done:
             continue
@@ -58,7 +62,8 @@ def prepare(graph: Graph) -> tuple[Graph, set[Node]]:
             if active is not None and _is_zero(node.sources[1]):
                 sources = (active, sources[1])  # relu(x) > 0 just where x > 0, and it is stored
         new = None if rule is None else rule(node, sources, forced)
-        done[node] = symbolic(node.primitive, sources, node.argument) if new is None else new
+        new = symbolic(node.primitive, sources, node.argument) if new is None else new
+        done[node] = new if overlaid is None else overlaid(node, new)
         done[done[node]] = done[node]
     outputs: list[Node] = []
     for index, output in enumerate(graph.outputs):
@@ -68,6 +73,16 @@ def prepare(graph: Graph) -> tuple[Graph, set[Node]]:
         outputs.append(found)
     notes = {done[node]: lines for node, lines in graph.notes.items() if node in done}
     return Graph(graph.inputs, outputs, graph.names, notes), forced
+
+
+def _overlays(graph: Graph) -> Callable[[Node, Node], Node] | None:
+    """What to do with each node and what became of it, if there are large constants."""
+    if not any(n.primitive is ARRAY and n.type.size >= LARGE for n in graph.nodes):
+        return None
+    from chainrule.lower.llvm.plan.overlay import overlaid, overlay_roots  # most start without it
+
+    roots = overlay_roots(graph)
+    return lambda node, new: overlaid(new) if node in roots else new
 
 
 def _is_zero(node: Node) -> bool:

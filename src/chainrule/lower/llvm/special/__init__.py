@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from chainrule.lower.llvm.special import (
     order,
+    overlay,
     randomness,
     running,
     scatter,
@@ -16,7 +17,7 @@ from chainrule.lower.llvm.special import (
 from chainrule.lower.llvm.special.step import Emitter
 from chainrule.lower.target import NotDefined
 
-__all__ = ["SPECIAL"]
+__all__ = ["PREPARED", "SPECIAL"]
 
 _LAPACK = NotDefined("LAPACK: NumPy calls a tuned factorisation")
 
@@ -56,3 +57,6 @@ SPECIAL: Mapping[str, Emitter | NotDefined] = MappingProxyType(_ENTRIES)
 
 An emitter may also return `NotDefined` for a node that it does not take.
 """
+
+PREPARED: Mapping[str, Emitter] = MappingProxyType({"overlay": overlay.overlay})
+"""The same for primitives that no graph has before `plan.prepare`."""
