@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
-from chainrule.core.errors import DomainError
+from chainrule.core.errors import DomainError, ShapeError
 from chainrule.core.node import Node
-from chainrule.functions._apply import Axis, normalize_axes, unary
+from chainrule.functions._apply import Axis, normalize_axes, normalize_axis, unary
+from chainrule.functions.elementwise import clip
+from chainrule.functions.joining import split
 from chainrule.lift import as_node, floating
 from chainrule.ops import exponential as ex
 from chainrule.ops import special as sp
@@ -17,13 +19,19 @@ from chainrule.ops.trigonometric import tanh
 from chainrule.tensor import ArrayLike, Tensor, wrap
 
 __all__ = [
+    "celu",
     "elu",
     "gelu",
+    "glu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
     "mish",
     "relu",
+    "relu6",
     "selu",
     "silu",
     "softmax",
@@ -59,6 +67,52 @@ def leaky_relu(x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     return wrap(where(greater(node, 0.0), node, negative_slope * node))
 
 
+def relu6(x: ArrayLike, /) -> Tensor:
+    """min(max(0, x), 6), which suits numbers of few bits (Howard et al., 2017).
+
+    >>> import chainrule as cr
+    >>> cr.relu6([-1.0, 2.0, 9.0])
+    tensor([0., 2., 6.])
+    """
+    return hardtanh(x, 0.0, 6.0)
+
+
+def hardtanh(x: ArrayLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """x between ``min_val`` and ``max_val``, the nearer of them outside (Collobert, 2004).
+
+    Raises:
+        DomainError: unless ``min_val`` is below ``max_val``.
+
+    >>> import chainrule as cr
+    >>> cr.hardtanh([-3.0, 0.5])
+    tensor([-1. ,  0.5])
+    """
+    if not min_val < max_val:
+        raise DomainError(f"hardtanh: min_val must be below max_val, not {min_val} and {max_val}")
+    return clip(wrap(_float(x)), min_val, max_val)
+
+
+def hardsigmoid(x: ArrayLike, /) -> Tensor:
+    """min(max(0, x/6 + 1/2), 1), a sigmoid of straight lines (Howard et al., 2019, section 5.2).
+
+    >>> import chainrule as cr
+    >>> cr.hardsigmoid([-4.0, 0.0, 1.5])
+    tensor([0.  , 0.5 , 0.75])
+    """
+    return clip(wrap(_float(x) / 6.0 + 0.5), 0.0, 1.0)
+
+
+def hardswish(x: ArrayLike, /) -> Tensor:
+    """x · hardsigmoid(x) (Howard et al., 2019, section 5.2).
+
+    >>> import chainrule as cr
+    >>> cr.hardswish([-4.0, 1.5, 4.0])
+    tensor([-0.   ,  1.125,  4.   ])
+    """
+    node = _float(x)
+    return wrap(node * hardsigmoid(wrap(node)).node)
+
+
 def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """x for x > 0, α (e^x - 1) elsewhere (Clevert et al., 2016).
 
@@ -73,6 +127,23 @@ def _elu(x: Node, alpha: float) -> Node:
     above = greater(x, 0.0)
     # e^x is only computed for x <= 0, so that its infinite derivative cannot spoil the gradient
     return where(above, x, alpha * ex.expm1(where(above, 0.0, x)))
+
+
+def celu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
+    """x for x > 0, α (e^(x/α) - 1) elsewhere: `elu` with slope 1 at 0 (Barron, 2017).
+
+    Raises:
+        DomainError: if ``alpha`` is 0.
+
+    >>> import chainrule as cr
+    >>> cr.celu([-1000.0, 2.0], alpha=0.5)
+    tensor([-0.5,  2. ])
+    """
+    if not alpha:
+        raise DomainError("celu: x is divided by alpha, which is 0")
+    node = _float(x)
+    above = greater(node, 0.0)
+    return wrap(where(above, node, alpha * ex.expm1(where(above, 0.0, node) / alpha)))
 
 
 def selu(x: ArrayLike, /) -> Tensor:
@@ -115,6 +186,26 @@ def silu(x: ArrayLike, /) -> Tensor:
     """
     node = _float(x)
     return wrap(node * ex.sigmoid(node))
+
+
+def glu(x: ArrayLike, /, axis: int = -1) -> Tensor:
+    """a · σ(b), where a and b are the halves of x along ``axis`` (Dauphin et al., 2017).
+
+    Raises:
+        ShapeError: if the extent along ``axis`` is odd.
+
+    >>> import chainrule as cr
+    >>> cr.glu([[1.0, 3.0, 0.0, 100.0]])
+    tensor([[0.5, 3. ]])
+    """
+    node = _float(x)
+    place = normalize_axis("glu", axis, node.ndim)
+    if node.shape[place] % 2:
+        raise ShapeError(
+            f"glu halves axis {axis}, which has {node.shape[place]} elements in {node.shape}"
+        )
+    value, gate = split(wrap(node), 2, axis=place)
+    return wrap(value.node * ex.sigmoid(gate.node))
 
 
 def mish(x: ArrayLike, /) -> Tensor:
