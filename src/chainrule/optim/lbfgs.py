@@ -10,16 +10,10 @@ import numpy as np
 from chainrule import functions
 from chainrule.control import scan
 from chainrule.optim.common import call_text, checked_count, number_text
-from chainrule.optim.line_search import (
-    LineSearch,
-    backtracking,
-    check_line_search,
-    searched_value,
-    strong_wolfe,
-)
+from chainrule.optim.line_search import LineSearch, check_line_search, search
 from chainrule.optim.scaling import LearningRate
 from chainrule.optim.transform import Optimizer, Problem
-from chainrule.optim.vector import choose, inner, needed, rate_of, ravel, ravel_as, vector_function
+from chainrule.optim.vector import choose, inner, rate_of, ravel, ravel_as
 from chainrule.tensor import Tensor, tensor
 
 __all__ = ["LBFGSState", "lbfgs"]
@@ -105,30 +99,19 @@ def lbfgs(
     def step(
         grads: Any, state: LBFGSState, params: Any, problem: Problem | None
     ) -> tuple[Any, LBFGSState]:
-        x, unravel = ravel(params)
-        gradient, _ = ravel_as(name, params, grads)
+        gradient, unravel = ravel_as(name, params, grads)
         state = _remember(state, gradient)
         direction = -_two_loops(state, gradient)
         slope = inner(gradient, direction)
         # rounding can spoil a nearly singular H
         direction = functions.where(slope < 0, direction, -gradient)
-        slope = inner(gradient, direction)
         start = 1.0 / functions.maximum(1.0, functions.abs(gradient).sum())
-        first = functions.astype(rate(state.count), x.dtype)
+        first = functions.astype(rate(state.count), gradient.dtype)
         first = functions.where(state.count == 0, start, 1.0) * first
-        length = first
-        if line_search is not None:
-            of = vector_function(needed(name, problem), unravel, x.dtype)
-            value = searched_value(problem, params, x.dtype)
-            if line_search == "strong_wolfe":
-                length = strong_wolfe(
-                    of, x, direction, value, gradient, first, max_evaluations=max_evaluations
-                ).length
-            else:
-                length = backtracking(
-                    lambda at: of(at)[0], x, direction, value, slope, first,
-                    max_evaluations=max_evaluations,
-                )  # fmt: skip
+        length = search(
+            name, line_search, problem, params, direction, gradient, first,
+            max_evaluations=max_evaluations,
+        )  # fmt: skip
         moved = length * direction
         return unravel(moved), dataclasses.replace(
             state, count=state.count + 1, gradient=gradient, step=moved

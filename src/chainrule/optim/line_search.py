@@ -14,12 +14,21 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from chainrule import functions
+from chainrule.calculus import value_and_grad
 from chainrule.control import while_loop
 from chainrule.core.errors import DomainError
-from chainrule.optim.vector import choose, inner, largest
+from chainrule.optim.transform import Problem
+from chainrule.optim.vector import choose, inner, largest, needed, ravel, vector_function
 from chainrule.tensor import Tensor, tensor
 
-__all__ = ["LineSearch", "Searched", "backtracking", "check_line_search", "strong_wolfe"]
+__all__ = [
+    "LineSearch",
+    "Searched",
+    "backtracking",
+    "check_line_search",
+    "search",
+    "strong_wolfe",
+]
 
 LineSearch = Literal["strong_wolfe", "backtracking"]
 
@@ -196,7 +205,7 @@ def backtracking(
     first: Tensor,
     *,
     decrease: float = SUFFICIENT_DECREASE,
-    max_evaluations: int = 40,
+    max_evaluations: int = 25,
 ) -> Tensor:
     """The first length of a shrinking sequence with φ(t) ≤ φ(0) + c₁·t·φ′(0) (Armijo's condition).
 
@@ -233,7 +242,44 @@ def backtracking(
     return choose(accepted(t, f) & (slope < 0), t, functions.zeros_like(t))
 
 
-def searched_value(problem: Any, params: Any, dtype: Any) -> Tensor:
-    """The loss at the parameters of the step, computed unless it is known."""
+def search(
+    name: str,
+    line_search: LineSearch | None,
+    problem: Problem | None,
+    params: Any,
+    direction: Tensor,
+    gradient: Tensor,
+    first: Tensor,
+    *,
+    curvature: float = CURVATURE,
+    max_evaluations: int = 25,
+) -> Tensor:
+    """The length of the step along ``direction``; ``first`` itself without a line search.
+
+    Args:
+        name: of the optimizer, for its errors.
+        line_search: which one, or None.
+        problem: what is made smaller; only a line search needs it.
+        params: the pytree that the vectors belong to.
+        direction, gradient: vectors of all parameters.
+        first: the first length to try.
+        curvature: c₂ of the strong Wolfe conditions.
+        max_evaluations: of the loss, at most.
+
+    Raises:
+        GradientError: if there is a line search and no problem.
+    """
+    if line_search is None:
+        return first
+    problem = needed(name, problem)
+    x, unravel = ravel(params)
     value = problem(params) if problem.value is None else problem.value
-    return functions.astype(value, dtype)
+    value = functions.astype(value, x.dtype)
+    of = vector_function(problem, unravel, x.dtype)
+    if line_search == "strong_wolfe":
+        return strong_wolfe(
+            value_and_grad(of), x, direction, value, gradient, first,
+            curvature=curvature, max_evaluations=max_evaluations,
+        ).length  # fmt: skip
+    slope = inner(gradient, direction)
+    return backtracking(of, x, direction, value, slope, first, max_evaluations=max_evaluations)

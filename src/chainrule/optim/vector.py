@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule import functions
-from chainrule.calculus import value_and_grad
 from chainrule.core.errors import DTypeError, GradientError, ShapeError, TreeError
 from chainrule.core.tree import flatten, map_tree
 from chainrule.lift import as_node
@@ -116,15 +115,9 @@ def needed(name: str, problem: Problem | None) -> Problem:
     return problem
 
 
-def vector_function(
-    problem: Problem, unravel: Unravel, dtype: Any
-) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """The loss and its gradient as functions of the vector, both in its dtype."""
-
-    def value(x: Tensor) -> Tensor:
-        return functions.astype(problem(unravel(x)), dtype)
-
-    return value_and_grad(value)
+def vector_function(problem: Problem, unravel: Unravel, dtype: Any) -> Callable[[Tensor], Tensor]:
+    """The loss as a function of the vector, in its dtype."""
+    return lambda x: functions.astype(problem(unravel(x)), dtype)
 
 
 def rate_of(name: str, learning_rate: LearningRate) -> Callable[[Tensor], Any]:
