@@ -12,6 +12,7 @@ from chainrule.optim.clipping import (
     clip_by_value,
 )
 from chainrule.optim.decay import add_decayed_weights
+from chainrule.optim.gauss_newton import gauss_newton, levenberg_marquardt
 from chainrule.optim.groups import Mask, freeze, masked, partition
 from chainrule.optim.lbfgs import lbfgs
 from chainrule.optim.methods import (
@@ -21,7 +22,8 @@ from chainrule.optim.methods import (
     scale_by_adam,
     sgd,
 )
-from chainrule.optim.minimize import Minimum, minimize
+from chainrule.optim.minimize import Minimum, least_squares, minimize
+from chainrule.optim.newton import newton
 from chainrule.optim.noise import add_noise
 from chainrule.optim.plateau import PlateauState, reduce_on_plateau
 from chainrule.optim.scaling import (
@@ -76,16 +78,20 @@ __all__ = [
     "ema",
     "exponential_decay",
     "freeze",
+    "gauss_newton",
     "global_norm",
     "inverse_sqrt",
     "join",
     "lbfgs",
+    "least_squares",
+    "levenberg_marquardt",
     "linear_warmup",
     "lookahead",
     "masked",
     "minimize",
     "momentum",
     "multi_step",
+    "newton",
     "one_cycle",
     "partition",
     "polynomial_decay",

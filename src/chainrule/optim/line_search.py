@@ -18,7 +18,7 @@ from chainrule.calculus import value_and_grad
 from chainrule.control import while_loop
 from chainrule.core.errors import DomainError
 from chainrule.optim.transform import Problem
-from chainrule.optim.vector import choose, inner, largest, needed, ravel, vector_function
+from chainrule.optim.vector import choose, inner, largest, needed, ravel, value_at, vector_function
 from chainrule.tensor import Tensor, tensor
 
 __all__ = [
@@ -273,8 +273,7 @@ def search(
         return first
     problem = needed(name, problem)
     x, unravel = ravel(params)
-    value = problem(params) if problem.value is None else problem.value
-    value = functions.astype(value, x.dtype)
+    value = value_at(problem, params, x.dtype)
     of = vector_function(problem, unravel, x.dtype)
     if line_search == "strong_wolfe":
         return strong_wolfe(

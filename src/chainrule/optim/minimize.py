@@ -16,12 +16,13 @@ from chainrule.core.errors import ArgumentError, DomainError, NonFiniteError
 from chainrule.core.tree import flatten, map_tree
 from chainrule.lift import as_node
 from chainrule.optim.bound import BoundOptimizer
+from chainrule.optim.gauss_newton import levenberg_marquardt
 from chainrule.optim.lbfgs import lbfgs
 from chainrule.optim.transform import Optimizer, Problem, apply_updates
-from chainrule.optim.vector import choose, largest, ravel
+from chainrule.optim.vector import choose, inner, largest, ravel
 from chainrule.tensor import Tensor, tensor
 
-__all__ = ["Minimum", "Reason", "minimize"]
+__all__ = ["Minimum", "Reason", "least_squares", "minimize"]
 
 Reason = Literal["gradient", "step", "no decrease", "not finite", "max_steps", "callback"]
 Function = Callable[..., Tensor]
@@ -133,12 +134,93 @@ def minimize(
     >>> found.x["a"].item(), found.converged, found.reason
     (3.0, True, 'gradient')
     """
-    optimizer = lbfgs() if optimizer is None else optimizer
-    _check(optimizer, max_steps, tolerance, step_tolerance)
+    parts = _Parts(_same, function)
+    return _minimize(
+        "minimize", parts, x0, lbfgs() if optimizer is None else optimizer, args, max_steps,
+        tolerance, step_tolerance, callback, compile,
+    )  # fmt: skip
+
+
+def least_squares(
+    residuals: Callable[..., Any],
+    x0: Any,
+    optimizer: Optimizer | None = None,
+    *,
+    args: tuple[Any, ...] = (),
+    max_steps: int = 1000,
+    tolerance: float = 1e-6,
+    step_tolerance: float = 0.0,
+    callback: Callback | None = None,
+    compile: bool = True,
+) -> Minimum:
+    """A local minimum of ½·Σ rᵢ², where r = ``residuals(x, *args)``.
+
+    As `minimize`, but with the residuals at hand methods know the curvature from first
+    derivatives: JᵀJ. The value of the result is ½·Σ rᵢ².
+
+    Args:
+        residuals: from a pytree of floating-point tensors to an array, or a pytree of arrays.
+        x0, args, max_steps, tolerance, step_tolerance, callback, compile: as for `minimize`.
+        optimizer: by default `levenberg_marquardt`; or `gauss_newton`, or any other.
+
+    Raises:
+        As `minimize`.
+
+    >>> import chainrule as cr
+    >>> t = cr.tensor([0.0, 1.0, 2.0, 3.0])
+    >>> y = 2.0 * cr.exp(-0.5 * t)
+    >>> found = cr.optim.least_squares(
+    ...     lambda p, t, y: p["size"] * cr.exp(-p["rate"] * t) - y,
+    ...     {"size": 1.0, "rate": 0.1},
+    ...     args=(t, y),
+    ... )
+    >>> round(found.x["size"].item(), 6), round(found.x["rate"].item(), 6)
+    (2.0, 0.5)
+    """
+
+    def half_squares(r: Any, *args: Any) -> Tensor:
+        vector, _ = ravel(r)
+        return inner(vector, vector) / 2.0
+
+    return _minimize(
+        "least_squares", _Parts(residuals, half_squares), x0,
+        levenberg_marquardt() if optimizer is None else optimizer, args, max_steps, tolerance,
+        step_tolerance, callback, compile,
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """``loss(outputs(x, *args), *args)``."""
+
+    outputs: Callable[..., Any]
+    loss: Callable[..., Tensor]
+
+    def __call__(self, x: Any, *args: Any) -> Tensor:
+        return self.loss(self.outputs(x, *args), *args)
+
+
+def _same(x: Any, *args: Any) -> Any:
+    return x
+
+
+def _minimize(
+    name: str,
+    function: _Parts,
+    x0: Any,
+    optimizer: Optimizer,
+    args: tuple[Any, ...],
+    max_steps: int,
+    tolerance: float,
+    step_tolerance: float,
+    callback: Callback | None,
+    compile: bool,
+) -> Minimum:
+    _check(name, optimizer, max_steps, tolerance, step_tolerance)
     start = map_tree(_constant, x0)
     given = map_tree(_constant, args)
     value, gradient = value_and_grad(function)(start, *given)
-    _check_start(start, value, gradient)
+    _check_start(name, start, value, gradient)
     chunk = 1 if callback is not None else CHUNK
     advance = _advance(function, optimizer, chunk, tolerance, step_tolerance)
     if compile:
@@ -177,13 +259,15 @@ def minimize(
 
 
 def _advance(
-    function: Function, optimizer: Optimizer, chunk: int, tolerance: float, step_tolerance: float
+    function: _Parts, optimizer: Optimizer, chunk: int, tolerance: float, step_tolerance: float
 ) -> Callable[..., _Run]:
     """Up to ``limit`` steps, as a pure function ``(run, limit, *args) -> run``."""
     differentiate = value_and_grad(function)
 
     def step(run: _Run, args: tuple[Any, ...]) -> _Run:
-        problem = Problem(lambda x: x, lambda x: function(x, *args), run.value)
+        problem = Problem(
+            lambda x: function.outputs(x, *args), lambda out: function.loss(out, *args), run.value
+        )
         updates, state = optimizer.update(run.gradient, run.state, run.x, problem)
         x = apply_updates(run.x, updates)
         value, gradient = differentiate(x, *args)
@@ -228,22 +312,24 @@ def _constant(leaf: Any) -> Tensor:
     return Tensor(as_node(leaf)).detach()
 
 
-def _check(optimizer: Any, max_steps: int, tolerance: float, step_tolerance: float) -> None:
+def _check(
+    name: str, optimizer: Any, max_steps: int, tolerance: float, step_tolerance: float
+) -> None:
     if isinstance(optimizer, BoundOptimizer) or not isinstance(optimizer, Optimizer):
         raise ArgumentError(
-            "minimize: the optimizer is made by a function of cr.optim, such as cr.optim.lbfgs(), "
+            f"{name}: the optimizer is made by a function of cr.optim, such as cr.optim.lbfgs(), "
             f"and not bound; got {optimizer!r}"
         )
     if max_steps < 0:
-        raise DomainError(f"minimize: max_steps is at least 0, not {max_steps}")
-    for name, value in (("tolerance", tolerance), ("step_tolerance", step_tolerance)):
+        raise DomainError(f"{name}: max_steps is at least 0, not {max_steps}")
+    for what, value in (("tolerance", tolerance), ("step_tolerance", step_tolerance)):
         if not value >= 0:
-            raise DomainError(f"minimize: {name} is at least 0, not {value}")
+            raise DomainError(f"{name}: {what} is at least 0, not {value}")
 
 
-def _check_start(start: Any, value: Tensor, gradient: Any) -> None:
+def _check_start(name: str, start: Any, value: Tensor, gradient: Any) -> None:
     for what, tree in (("x0", start), ("the value at x0", value), ("the gradient at x0", gradient)):
         for leaf in flatten(tree)[0]:
             bad = leaf.numpy()[~np.isfinite(leaf.numpy())]
             if bad.size:
-                raise NonFiniteError(f"minimize: {what} is {bad[0]}; start where all is finite")
+                raise NonFiniteError(f"{name}: {what} is {bad[0]}; start where all is finite")

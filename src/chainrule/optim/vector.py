@@ -17,6 +17,7 @@ from chainrule.optim.transform import Problem, map_leaves
 from chainrule.tensor import Tensor
 
 __all__ = [
+    "Unravel",
     "choose",
     "inner",
     "largest",
@@ -24,6 +25,7 @@ __all__ = [
     "rate_of",
     "ravel",
     "ravel_as",
+    "value_at",
     "vector_function",
 ]
 
@@ -118,6 +120,12 @@ def needed(name: str, problem: Problem | None) -> Problem:
 def vector_function(problem: Problem, unravel: Unravel, dtype: Any) -> Callable[[Tensor], Tensor]:
     """The loss as a function of the vector, in its dtype."""
     return lambda x: functions.astype(problem(unravel(x)), dtype)
+
+
+def value_at(problem: Problem, params: Any, dtype: Any) -> Tensor:
+    """The loss at the parameters of the step, computed unless it is known."""
+    value = problem(params) if problem.value is None else problem.value
+    return functions.astype(value, dtype)
 
 
 def rate_of(name: str, learning_rate: LearningRate) -> Callable[[Tensor], Any]:
