@@ -58,7 +58,7 @@ class Spectrum(NamedTuple):
         """
         usable = values != 0
         along = self.vectors.T @ b / functions.where(usable, values, 1.0)
-        solved: Tensor = self.vectors @ functions.where(usable, along, 0.0)
+        solved: Tensor = self.vectors @ functions.where(usable, along, 0.0 * along)  # NaN stays
         return solved
 
 

@@ -107,7 +107,7 @@ def lbfgs(
         direction = functions.where(slope < 0, direction, -gradient)
         start = 1.0 / functions.maximum(1.0, functions.abs(gradient).sum())
         first = functions.astype(rate(state.count), gradient.dtype)
-        first = functions.where(state.count == 0, start, 1.0) * first
+        first = functions.where((state.count == 0) | _failed(state), start, 1.0) * first
         length = search(
             name, line_search, problem, params, direction, gradient, first,
             max_evaluations=max_evaluations,
@@ -120,8 +120,17 @@ def lbfgs(
     return Optimizer(name, init, step)
 
 
+def _failed(state: LBFGSState) -> Tensor:
+    """Whether the step before did not move."""
+    still: Tensor = (state.count > 0) & (state.step == 0).all()
+    return still
+
+
 def _remember(state: LBFGSState, gradient: Tensor) -> LBFGSState:
-    """The state with the step before among those remembered, if the slope rose along it."""
+    """The state with the step before among those remembered, if the slope rose along it.
+
+    After a step that did not move nothing is remembered: what is known leads nowhere.
+    """
     y = gradient - state.gradient
     sy, yy = inner(state.step, y), inner(y, y)
     curved = (sy > float(np.finfo(y.dtype).eps) * yy) & (state.count > 0)
@@ -129,12 +138,15 @@ def _remember(state: LBFGSState, gradient: Tensor) -> LBFGSState:
     def push(table: Tensor, newest: Tensor) -> Tensor:
         return choose(curved, functions.concat([table[1:], newest[None]]), table)
 
+    failed = _failed(state)
+    weights = push(state.weights, 1.0 / functions.where(curved, sy, 1.0))
+    scale = functions.where(curved, sy / functions.where(curved, yy, 1.0), state.scale)
     return dataclasses.replace(
         state,
         steps=push(state.steps, state.step),
         differences=push(state.differences, y),
-        weights=push(state.weights, 1.0 / functions.where(curved, sy, 1.0)),
-        scale=functions.where(curved, sy / functions.where(curved, yy, 1.0), state.scale),
+        weights=functions.where(failed, 0.0, weights),
+        scale=functions.where(failed, 1.0, scale),
     )
 
 

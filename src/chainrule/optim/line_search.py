@@ -2,7 +2,7 @@
 
 Both look for a step length t along a direction d with gᵀd < 0 that lowers φ(t) = f(x + t·d). A
 trial where the value or the slope is NaN or infinite counts as too far. A search that finds
-nothing returns the length 0, so that no method built on one ever ascends.
+nothing returns the length 0, so that no method built on one ascends by more than rounding.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ LineSearch = Literal["strong_wolfe", "backtracking"]
 
 SUFFICIENT_DECREASE = 1e-4  # c₁, Nocedal & Wright 2006, section 3.1
 CURVATURE = 0.9  # c₂, for Newton and quasi-Newton directions, same place
+
+ROUNDING = 4.0  # differences of the loss below so many units in its last place say nothing
 
 BRACKETING, ZOOMING, DONE = 0, 1, 2
 
@@ -97,6 +99,8 @@ def strong_wolfe(
     These are φ(t) ≤ φ(0) + c₁·t·φ′(0) and |φ′(t)| ≤ c₂·|φ′(0)|. The trial inside a bracket is the
     minimiser of the cubic through both ends (equation 3.59), kept a tenth of the bracket away from
     an end that it has come close to twice; beyond the bracket, of the cubic through the last two.
+    Close to a minimum rounding hides what f does; there the second condition alone decides (Hager
+    & Zhang 2005, SIAM J. Optim. 16, the approximate Wolfe conditions, section 1).
 
     Args:
         function: f and its gradient, of a vector.
@@ -111,16 +115,18 @@ def strong_wolfe(
     reach = largest(direction)
     origin = _End(functions.zeros_like(value), value, start_slope)
     resolution = float(np.finfo(x.dtype).eps) * largest(x)
+    rounding = ROUNDING * float(np.finfo(x.dtype).eps) * functions.abs(value)
 
     def body(search: _Search) -> _Search:
         t, low, high = search.trial, search.low, search.high
         zooming = search.phase == ZOOMING
         f, g = function(x + t * direction)
         new = _End(t, f, inner(g, direction))
-        # written so that a NaN fails both: such a trial is too far
-        lower = (f <= value + decrease * t * start_slope) & (f < low.value)
-        lower &= functions.isfinite(new.slope) & functions.isfinite(f)
         flat = functions.abs(new.slope) <= -curvature * start_slope
+        # written so that a NaN fails: such a trial is too far
+        lower = (f <= value + decrease * t * start_slope) & (f < low.value)
+        lower |= flat & (functions.abs(f - value) <= rounding)
+        lower &= functions.isfinite(new.slope - f)
         # the minimum is between the old low end and the new one if the slope changes sign there
         ahead = functions.where(zooming, high.length - low.length, 1.0)
         passed = new.slope * ahead >= 0

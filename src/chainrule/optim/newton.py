@@ -38,8 +38,9 @@ def newton(
     Where the Hessian is positive definite A is the Hessian, the steps do not change under affine
     maps of the parameters, and convergence is quadratic (Nocedal & Wright 2006, theorem 3.5). Near
     saddles and maxima −H⁻¹g leads towards them. There the eigenvalues λ of H are replaced by |λ|,
-    which turns back from saddles (Dauphin et al. 2014, algorithm 1, with all directions), or
-    shifted together until the least is positive (Nocedal & Wright, section 3.4).
+    which turns back from saddles (Dauphin et al. 2014, algorithm 1, with all directions), or all of
+    them raised by 2·|λ₁| if the least, λ₁, is negative, which so becomes |λ₁|; that H + τ·I is
+    positive definite is the idea of Nocedal & Wright, section 3.4.
 
     A step forms H, of n² numbers, and its eigenvectors.
 
@@ -97,5 +98,5 @@ def _positive(found: Spectrum, curvature: Curvature) -> Tensor:
     """Eigenvalues above rounding, or 0 (no step along them) if all of them are 0."""
     if curvature == "absolute":
         return functions.maximum(functions.abs(found.values), found.noise)
-    least = found.values[0]
-    return found.values + functions.maximum(found.noise - least, 0.0)
+    shift = functions.maximum(-2.0 * found.values[0], 0.0)
+    return functions.maximum(found.values + shift, found.noise)
