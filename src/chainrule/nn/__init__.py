@@ -40,7 +40,22 @@ from chainrule.nn.dropout import (
     SpatialDropout,
 )
 from chainrule.nn.linear import Bilinear, Embedding, Linear
-from chainrule.nn.losses import bce_with_logits, cross_entropy, mse
+from chainrule.nn.losses import (
+    bce_with_logits,
+    cross_entropy,
+    elastic_net_penalty,
+    gaussian_nll,
+    hinge,
+    huber,
+    kl_divergence,
+    l1_penalty,
+    l2_penalty,
+    mae,
+    mse,
+    multi_margin,
+    nll,
+    poisson_nll,
+)
 from chainrule.nn.mlp import MLP
 from chainrule.nn.module import Module, observe, parameter
 from chainrule.nn.normalisation import (
@@ -132,8 +147,19 @@ __all__ = [
     "Tanh",
     "bce_with_logits",
     "cross_entropy",
+    "elastic_net_penalty",
+    "gaussian_nll",
+    "hinge",
+    "huber",
     "initialisers",
+    "kl_divergence",
+    "l1_penalty",
+    "l2_penalty",
+    "mae",
     "mse",
+    "multi_margin",
+    "nll",
     "observe",
     "parameter",
+    "poisson_nll",
 ]
