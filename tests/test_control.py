@@ -203,6 +203,17 @@ def test_custom_gradient() -> None:
         broken(1.0)
 
 
+def test_forward_mode_through_a_pullback_with_a_loop() -> None:
+    @cr.custom_gradient
+    def sine(x):
+        y = cr.cos(x)
+        thirds = lambda ct: cr.scan(lambda c, _: (c + ct * y / 3, None), 0.0, length=3)[0]
+        return cr.sin(x), thirds
+
+    close(cr.jvp(sine, (0.3,), (2.0,))[1], 2 * np.cos(0.3))
+    close(cr.hvp(sine, 0.3, 2.0), -2 * np.sin(0.3))
+
+
 def test_stop_gradient() -> None:
     close(cr.grad(lambda x: x * cr.stop_gradient(x * x))(3.0), 9.0)
     close(cr.grad(lambda p: p["a"] * cr.stop_gradient(p)["a"])({"a": 2.0})["a"], 2.0)

@@ -135,6 +135,17 @@ def test_native_equals_eager(kind):
     assert not compiled.report().fallbacks
 
 
+def test_dropout_between_layers():
+    model = make("GRU", 3, 4, 3, dropout=0.5)
+    x = cr.tensor(RNG.normal(size=(2, 5, 3)))
+    keys = model.buffers()
+    assert list(keys) == ["dropouts.0.key", "dropouts.1.key"]
+    assert (model(x)[0].numpy() != model(x)[0].numpy()).any()
+    plain = make("GRU", 3, 4, 3)
+    np.testing.assert_array_equal(model.eval()(x)[0].numpy(), plain(x)[0].numpy())
+    assert not plain.buffers()
+
+
 def test_gradients_of_second_order():
     model = make("GRU", 2, 3)
     x = cr.tensor(RNG.normal(size=(1, 3, 2)))

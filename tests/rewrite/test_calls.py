@@ -292,6 +292,20 @@ def test_efficient_products_stay_in_the_loop() -> None:
     assert_same(graph, simplified, values)
 
 
+def test_large_products_stay_in_the_loop_where_they_would_need_memory_outside() -> None:
+    def f(w: Any, x: Any) -> Any:
+        step = lambda total, s: (total + cr.exp(w @ s) @ s.T, None)
+        return cr.scan(step, cr.zeros((600, 60)), x)
+
+    loops = []
+    for length in (2, 20):  # the products of all steps fit into the room, or do not
+        graph, values = traced(f, numbers(600, 60) / 600, numbers(length, 60, 200))
+        simplified, _ = simplify(graph)
+        assert_same(graph, simplified, values)
+        loops += [len(calls(node.argument[0], contract)) for node in calls(simplified, scan)]
+    assert loops == [0, 2]
+
+
 def test_a_running_sum_that_is_read_stays() -> None:
     def f(w: Any, x: Any) -> Any:
         return cr.scan(lambda c, s: (c + s @ w, c), cr.zeros((B, H)), x)

@@ -24,6 +24,7 @@ from chainrule.nn.activations import (
     Softsign,
     Tanh,
 )
+from chainrule.nn.attention import scaled_dot_product_attention
 from chainrule.nn.cells import GRUCell, LSTMCell, RNNCell
 from chainrule.nn.containers import Flatten, Function, Identity, Residual, Sequential
 from chainrule.nn.convolution import (
@@ -162,4 +163,5 @@ __all__ = [
     "observe",
     "parameter",
     "poisson_nll",
+    "scaled_dot_product_attention",
 ]

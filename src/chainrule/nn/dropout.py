@@ -10,6 +10,15 @@ from chainrule.tensor import Tensor
 __all__ = ["DropPath", "Dropout", "SpatialDropout"]
 
 
+def dropped(x: Tensor, rate: float, key: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """x·m / (1 − rate), with m of ``shape``, each 0 with probability ``rate``, else 1."""
+    keep = 1 - rate
+    limit = functions.asarray(max(round(keep * 2**32) - 1, 0), dtype="uint32")
+    kept = functions.less_equal(random.bits(key, shape), limit)
+    found: Tensor = functions.where(kept, x / keep, 0.0)
+    return found
+
+
 class Dropout(Module):
     """x·m / (1 − rate) in training, where each m is 1 with probability 1 − rate, else 0.
 
@@ -57,15 +66,11 @@ class Dropout(Module):
     def __call__(self, x: Tensor, *, key: Tensor | None = None) -> Tensor:
         if not self.training or self.rate == 0:
             return x
-        if key is None:
-            key = self._next_key()
-        keep = 1 - self.rate
-        limit = functions.asarray(max(round(keep * 2**32) - 1, 0), dtype="uint32")
-        kept = functions.less_equal(random.bits(key, self._mask_shape(x)), limit)
-        dropped: Tensor = functions.where(kept, x / keep, 0.0)
-        return dropped
+        key = self.next_key() if key is None else key
+        return dropped(x, self.rate, key, self._mask_shape(x))
 
-    def _next_key(self) -> Tensor:
+    def next_key(self) -> Tensor:
+        """The key of the next mask; the buffer goes on to the one after it."""
         if self.key is None:
             name = type(self).__name__
             raise ArgumentError(

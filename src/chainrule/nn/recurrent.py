@@ -19,6 +19,7 @@ from chainrule.control import scan
 from chainrule.core.errors import ShapeError
 from chainrule.nn._checks import check_counts
 from chainrule.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.module import Module
 from chainrule.tensor import ArrayLike, Tensor
 
@@ -30,19 +31,23 @@ class Recurrent(Module):
 
     Attributes:
         cells: for each layer a tuple with the forward cell, and the backward one if there is one.
+        dropouts: what is done to the outputs of each layer but the last, if anything.
     """
 
     cells: tuple[tuple[Cell, ...], ...]
+    dropouts: tuple[Dropout, ...]
 
     def __init__(
         self,
         make: Callable[..., Cell],
         input_size: int,
         num_layers: int,
+        dropout: float,
         bidirectional: bool,
         key: Tensor,
     ) -> None:
         check_counts(type(self).__name__, num_layers=num_layers)
+        key, drop_key = random.split(key)
         directions = 2 if bidirectional else 1
         cells: list[tuple[Cell, ...]] = []
         for layer in range(num_layers):
@@ -50,6 +55,9 @@ class Recurrent(Module):
             cells.append(tuple(make(input_size, key=keys[way]) for way in range(directions)))
             input_size = directions * cells[-1][0].hidden_size
         self.cells = tuple(cells)
+        between = num_layers - 1 if dropout else 0
+        keys = random.split(drop_key, max(between, 1))
+        self.dropouts = tuple(Dropout(dropout, key=keys[place]) for place in range(between))
 
     def __call__(self, x: ArrayLike, state: Any = None) -> tuple[Tensor, Any]:
         first = self.cells[0][0]
@@ -62,7 +70,9 @@ class Recurrent(Module):
         sequence = functions.moveaxis(inputs, -2, 0)
         states = self._initial(state, sequence)
         finals: list[State] = []
-        for cells in self.cells:
+        for layer, cells in enumerate(self.cells):
+            if layer and self.dropouts:
+                sequence = self.dropouts[layer - 1](sequence)
             ways: list[Tensor] = []
             for cell in cells:
                 final, outputs = _run(cell, sequence, states[len(finals)], backward=bool(ways))
@@ -117,11 +127,12 @@ class RNN(Recurrent):
         num_layers: how many layers; each takes the outputs of the one before.
         nonlinearity: φ, "tanh" or "relu".
         bias: whether there are b_ih and b_hh.
+        dropout: rate of the dropout between layers in training.
         bidirectional: whether a second cell in each layer goes from the last step to the first.
-        key: random key of the initial parameters.
+        key: random key of the initial parameters, and of dropout.
 
     Raises:
-        DomainError: for an extent below 1 or another nonlinearity.
+        DomainError: for an extent below 1, another nonlinearity or dropout.
         ShapeError: when called, if the shapes do not fit.
 
     >>> import chainrule as cr
@@ -138,6 +149,7 @@ class RNN(Recurrent):
         num_layers: int = 1,
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         bias: bool = True,
+        dropout: float = 0.0,
         bidirectional: bool = False,
         *,
         key: Tensor,
@@ -146,7 +158,7 @@ class RNN(Recurrent):
         make = partial(
             RNNCell, hidden_size=hidden_size, bias=bias, nonlinearity=nonlinearity, dtype=dtype
         )
-        super().__init__(make, input_size, num_layers, bidirectional, key)
+        super().__init__(make, input_size, num_layers, dropout, bidirectional, key)
 
 
 class LSTM(Recurrent):
@@ -172,13 +184,14 @@ class LSTM(Recurrent):
         hidden_size: int,
         num_layers: int = 1,
         bias: bool = True,
+        dropout: float = 0.0,
         bidirectional: bool = False,
         *,
         key: Tensor,
         dtype: Any = "float32",
     ) -> None:
         make = partial(LSTMCell, hidden_size=hidden_size, bias=bias, dtype=dtype)
-        super().__init__(make, input_size, num_layers, bidirectional, key)
+        super().__init__(make, input_size, num_layers, dropout, bidirectional, key)
 
 
 class GRU(Recurrent):
@@ -204,10 +217,11 @@ class GRU(Recurrent):
         hidden_size: int,
         num_layers: int = 1,
         bias: bool = True,
+        dropout: float = 0.0,
         bidirectional: bool = False,
         *,
         key: Tensor,
         dtype: Any = "float32",
     ) -> None:
         make = partial(GRUCell, hidden_size=hidden_size, bias=bias, dtype=dtype)
-        super().__init__(make, input_size, num_layers, bidirectional, key)
+        super().__init__(make, input_size, num_layers, dropout, bidirectional, key)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ShapeError
-from chainrule.core.graph import Graph
+from chainrule.core.graph import Graph, replace
 from chainrule.core.node import Node, input_node
 from chainrule.core.types import array_type, tuple_type
 from chainrule.ops.calls import (
@@ -21,7 +21,7 @@ from chainrule.ops.calls import (
     present,
 )
 from chainrule.ops.record import Call, Case, Readings
-from chainrule.ops.shape import materialize
+from chainrule.ops.shape import full, materialize
 
 # -- checkpoint: argument (graph,); its results, recomputed in the reverse pass --------------------
 
@@ -132,7 +132,11 @@ def _custom_jvp(
     holes = [input_node(node.type) for node in graph.outputs if node.type.is_float]
     outputs = pullback(*sources, *holes)
     floats = [t for t, s in zip(tangents, sources, strict=True) if s.type.is_float]
-    found = iter(read.pull(outputs, floats, holes))
+    pulled = read.pull(outputs, floats, holes)
+    # what is linear in the holes has a transpose without them, but a call hands them on unread
+    zeros = {hole: full(0, hole.type) for hole in holes}
+    known = iter(replace([node for node in pulled if node is not None], zeros))
+    found = iter([None if node is None else next(known) for node in pulled])
     return [next(found) if node.type.is_float else None for node in graph.outputs]
 
 

@@ -37,6 +37,15 @@ VIEWS = (reshape_, permute_, broadcast_, slice_)
 LONG_SUM = 512
 """A contraction over so many products is efficient in each step; it is left there."""
 
+MEDIUM_SUM = 64
+"""One over so many is nearly so, and stays there if it would need much memory outside."""
+
+STEP_FLOPS = 8_000_000
+"""A product of so many operations is efficient in each step, too."""
+
+ROOM = 8 << 20
+"""Bytes that all steps together may keep for the sake of a product outside of the loop."""
+
 CHEAP = (
     *(add, sub, mul, neg, where, cast, integer_pow),
     *(equal, less, less_equal, greater, greater_equal),
@@ -127,6 +136,7 @@ def _hoist_products(loop: Loop) -> bool:
         if node in sliced
         and isinstance(node.primitive, Bilinear)
         and sum(source in varying for source in node.sources) == 1
+        and not (_is_efficient(node) and _bytes([node, *node.sources], loop) > ROOM)
     ]
     if not products or not loop.length:
         return False
@@ -205,7 +215,27 @@ def _is_moved(core: Node, loop: Loop) -> bool:
         return core.sources[0] in loop.emitted or core.sources[0] in loop.slices
     a, _, out = core.argument
     extent = dict(zip(a, core.sources[0].shape, strict=True))
-    return product(tuple(n for label, n in extent.items() if label not in out)) < LONG_SUM
+    summands = product(tuple(n for label, n in extent.items() if label not in out))
+    if summands < MEDIUM_SUM or not _is_efficient(core):
+        return summands < LONG_SUM
+    return summands < LONG_SUM and _bytes(core.sources, loop) <= ROOM
+
+
+def _is_efficient(node: Node) -> bool:
+    """Whether a product is large enough in a single step."""
+    if node.primitive is not contract:
+        return False
+    a, b, _ = node.argument
+    x, y = node.sources
+    extent = dict(zip((*a, *b), (*x.shape, *y.shape), strict=True))
+    return 2 * product(tuple(extent.values())) >= STEP_FLOPS
+
+
+def _bytes(nodes: Sequence[Node], loop: Loop) -> int:
+    """What the values of all steps take together, beyond what is there anyway."""
+    there = {*loop.holes, *loop.emitted}
+    new = [node for node in nodes if node not in there]
+    return loop.length * sum(node.type.size * node.dtype.itemsize for node in new)
 
 
 def _move(hole: Node, terms: Mapping[Node, Node], rest: Sequence[Node], loop: Loop) -> None:
