@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -11,8 +12,7 @@ import numpy as np
 
 from chainrule import functions, random
 from chainrule.core.errors import DomainError
-from chainrule.nn import initialisers
-from chainrule.nn.activations import GELU, ReLU, Sigmoid, Tanh
+from chainrule.nn import activations, initialisers
 from chainrule.nn.containers import Layer, Sequential
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module
@@ -21,10 +21,21 @@ from chainrule.tensor import Tensor
 __all__ = ["MLP"]
 
 _ACTIVATIONS: dict[str, type[Module]] = {
-    "relu": ReLU,
-    "tanh": Tanh,
-    "sigmoid": Sigmoid,
-    "gelu": GELU,
+    "relu": activations.ReLU,
+    "tanh": activations.Tanh,
+    "sigmoid": activations.Sigmoid,
+    "gelu": activations.GELU,
+    "leaky_relu": activations.LeakyReLU,
+    "elu": activations.ELU,
+    "selu": activations.SELU,
+    "celu": activations.CELU,
+    "silu": activations.SiLU,
+    "mish": activations.Mish,
+    "softplus": activations.Softplus,
+    "softsign": activations.Softsign,
+    "hardtanh": activations.Hardtanh,
+    "hardswish": activations.Hardswish,
+    "relu6": activations.ReLU6,
 }
 
 
@@ -36,9 +47,10 @@ class MLP(Sequential):
         hidden: widths of the hidden layers; a number for one hidden layer.
         outputs: extent of the last axis of the output.
         key: random key of the initial weights.
-        activation: "relu", "tanh", "sigmoid", "gelu", or a function such as ``cr.softplus``, a
-            layer, or a class of layers. Weights start by He's rule with the activation's gain (that
-            of relu for other functions), those of the last layer with gain 1.
+        activation: "relu", "tanh", "sigmoid", "gelu" or another name of `initialisers.gain`; or a
+            function such as ``cr.softplus``, a layer, or a class of layers. Weights start by He's
+            rule with the activation's gain (that of relu for other functions), those of the last
+            layer with gain 1.
 
     Raises:
         DomainError: for an unknown activation, or a width that is no whole number above 0.
@@ -65,18 +77,17 @@ class MLP(Sequential):
         activation: str | Layer | type[Module] = "relu",
         dtype: Any = "float32",
     ) -> None:
-        make, name = _activation(activation)
+        make, gain = _activation(activation)
         widths = _widths(inputs, hidden, outputs)
         layers: list[Layer] = []
         for depth, (before, after) in enumerate(pairwise(widths)):
             last = depth == len(widths) - 2
-            gain = initialisers.gain("linear" if last else name)
             layers.append(
                 Linear(
                     before,
                     after,
                     key=random.fold_in(key, depth),
-                    initialiser=partial(initialisers.he_uniform, gain=gain),
+                    initialiser=partial(initialisers.he_uniform, gain=1.0 if last else gain),
                     dtype=dtype,
                 )
             )
@@ -85,18 +96,21 @@ class MLP(Sequential):
         super().__init__(*layers)
 
 
-def _activation(given: Any) -> tuple[Callable[[], Layer], str]:
-    """What makes a layer of this activation, and the name of its gain."""
+def _activation(given: Any) -> tuple[Callable[[], Layer], float]:
+    """What makes a layer of this activation, and its gain."""
     for name, kind in _ACTIVATIONS.items():
-        same = given is kind or given is getattr(functions, name) or isinstance(given, kind)
-        if same or (isinstance(given, str) and given == name):
-            return kind, name
+        if isinstance(given, kind):
+            slope = getattr(given, "negative_slope", 0.01)
+            return partial(copy.copy, given), initialisers.gain(name, slope)
+        named = isinstance(given, str) and given == name
+        if named or given is kind or given is getattr(functions, name):
+            return kind, initialisers.gain(name)
     if not callable(given):
         raise DomainError(
             f"MLP: unknown activation {given!r}; known are {', '.join(_ACTIVATIONS)}, or give a "
             "function such as cr.softplus"
         )
-    return given if isinstance(given, type) else lambda: given, "relu"
+    return given if isinstance(given, type) else lambda: given, initialisers.gain("relu")
 
 
 def _widths(inputs: int, hidden: Any, outputs: int) -> list[int]:
