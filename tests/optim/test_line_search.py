@@ -56,9 +56,13 @@ def test_the_strong_wolfe_conditions_hold(name, first, compiled):
 def test_backtracking_lowers_the_value(name, first):
     function, x, direction, value, gradient = along(CURVES[name])
     slope = gradient.sum()
-    t = backtracking(lambda x: function(x)[0], x, direction, value, slope, cr.tensor(first)).item()
+    found, lowest = backtracking(
+        lambda x: function(x)[0], x, direction, value, slope, cr.tensor(first)
+    )
+    t = found.item()
     assert 0 < t <= first
     lowered = function(x + t * direction)[0].item()
+    assert lowered == pytest.approx(lowest.item(), rel=1e-12)
     assert lowered <= value.item() + SUFFICIENT_DECREASE * t * slope.item()
 
 
@@ -96,7 +100,7 @@ def test_nothing_lower_gives_no_step(search):
                 lambda x, f=f: (f(x), cr.ones(2)), x, direction, value, gradient, cr.tensor(1.0)
             ).length
         else:
-            found = backtracking(f, x, direction, value, gradient.sum(), cr.tensor(1.0))
+            found = backtracking(f, x, direction, value, gradient.sum(), cr.tensor(1.0))[0]
         assert found.item() == 0
 
 

@@ -11,9 +11,11 @@ from chainrule.optim.clipping import (
     clip_by_norm,
     clip_by_value,
 )
+from chainrule.optim.conjugate import Solution, cg, conjugate_gradient
 from chainrule.optim.decay import add_decayed_weights
 from chainrule.optim.gauss_newton import gauss_newton, levenberg_marquardt
 from chainrule.optim.groups import Mask, freeze, masked, partition
+from chainrule.optim.hessian_free import hessian_free
 from chainrule.optim.lbfgs import lbfgs
 from chainrule.optim.methods import (
     adam,
@@ -23,6 +25,7 @@ from chainrule.optim.methods import (
     sgd,
 )
 from chainrule.optim.minimize import Minimum, least_squares, minimize
+from chainrule.optim.natural import natural_gradient
 from chainrule.optim.newton import newton
 from chainrule.optim.noise import add_noise
 from chainrule.optim.plateau import PlateauState, reduce_on_plateau
@@ -60,6 +63,7 @@ __all__ = [
     "Problem",
     "Schedule",
     "SkipState",
+    "Solution",
     "accumulate",
     "adam",
     "adamw",
@@ -68,10 +72,12 @@ __all__ = [
     "add_noise",
     "apply_updates",
     "averaged",
+    "cg",
     "chain",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
+    "conjugate_gradient",
     "constant",
     "cosine_decay",
     "cosine_restarts",
@@ -80,6 +86,7 @@ __all__ = [
     "freeze",
     "gauss_newton",
     "global_norm",
+    "hessian_free",
     "inverse_sqrt",
     "join",
     "lbfgs",
@@ -91,6 +98,7 @@ __all__ = [
     "minimize",
     "momentum",
     "multi_step",
+    "natural_gradient",
     "newton",
     "one_cycle",
     "partition",

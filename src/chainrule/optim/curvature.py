@@ -14,7 +14,7 @@ section 9.2). That is not the "empirical Fisher" of squared gradients at the tar
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -132,8 +132,3 @@ def _parts(
         return functions.astype(problem.loss(restore(z)), z.dtype)
 
     return outputs, loss
-
-
-def damped(product: Product, damping: Any) -> Product:
-    """v ↦ A·v + damping·v."""
-    return lambda v: product(v) + damping * v

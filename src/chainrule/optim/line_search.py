@@ -212,7 +212,7 @@ def backtracking(
     *,
     decrease: float = SUFFICIENT_DECREASE,
     max_evaluations: int = 25,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """The first length of a shrinking sequence with φ(t) ≤ φ(0) + c₁·t·φ′(0) (Armijo's condition).
 
     The next trial is the minimiser of the parabola through φ(0), φ′(0) and φ(t), kept between t/10
@@ -225,6 +225,9 @@ def backtracking(
         first: the first length to try.
         decrease: c₁, between 0 and 1.
         max_evaluations: after so many trials the length is 0.
+
+    Returns:
+        The length t, and φ(t).
     """
 
     def accepted(t: Tensor, f: Tensor) -> Tensor:
@@ -245,7 +248,7 @@ def backtracking(
         body,
         (first, function(x + first * direction), tensor(1)),
     )
-    return choose(accepted(t, f) & (slope < 0), t, functions.zeros_like(t))
+    return choose(accepted(t, f) & (slope < 0), (t, f), (functions.zeros_like(t), value))
 
 
 def search(
@@ -287,4 +290,4 @@ def search(
             curvature=curvature, max_evaluations=max_evaluations,
         ).length  # fmt: skip
     slope = inner(gradient, direction)
-    return backtracking(of, x, direction, value, slope, first, max_evaluations=max_evaluations)
+    return backtracking(of, x, direction, value, slope, first, max_evaluations=max_evaluations)[0]
