@@ -5,6 +5,7 @@ A NaN among the gradients is not hidden: the clipped gradients are NaN too.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from chainrule import functions
@@ -74,7 +75,7 @@ def clip_by_global_norm(max_norm: float) -> Optimizer:
         factor = max_norm / functions.maximum(global_norm(grads), max_norm)
         return map_leaves(name, lambda g: g * in_dtype_of(g, factor), grads)
 
-    return stateless(name, clip)
+    return dataclasses.replace(stateless(name, clip), max_norm=max_norm)
 
 
 def adaptive_grad_clip(clipping: float = 0.01, eps: float = 1e-3) -> Optimizer:

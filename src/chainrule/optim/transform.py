@@ -79,6 +79,8 @@ class Optimizer:
         init: ``init(params)`` gives the state, itself a pytree of tensors.
         step: ``step(grads, state, params, problem)`` gives ``(updates, new state)``; the last is
             None where only gradients are known. It is called through `update`.
+        max_norm: the norm to which gradients are clipped before anything else is done with them,
+            for statistics of how often that happens; None if they are not.
 
     >>> import chainrule as cr
     >>> params = {"w": cr.tensor([1.0, 2.0])}
@@ -92,6 +94,7 @@ class Optimizer:
     name: str
     init: Init = dataclasses.field(repr=False)
     step: Update = dataclasses.field(repr=False)
+    max_norm: float | None = dataclasses.field(default=None, repr=False)
 
     def update(
         self, grads: Any, state: Any, params: Any, problem: Problem | None = None
@@ -161,7 +164,8 @@ def chain(*optimizers: Optimizer) -> Optimizer:
             new.append(own)
         return grads, tuple(new)
 
-    return Optimizer(f"chain({', '.join(map(repr, optimizers))})", init, step)
+    name = f"chain({', '.join(map(repr, optimizers))})"
+    return Optimizer(name, init, step, optimizers[0].max_norm if optimizers else None)
 
 
 def stateless(name: str, transform: Callable[[Any, Any], Any]) -> Optimizer:

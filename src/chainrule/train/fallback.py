@@ -1,4 +1,4 @@
-"""What is said when something cannot be compiled and runs in Python."""
+"""Warnings at the user's line, such as that something cannot be compiled and runs in Python."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from chainrule.compiling import CompileWarning
 from chainrule.core.errors import ChainRuleError
 from chainrule.core.source import PACKAGE, SourceLine
 
-__all__ = ["warn"]
+__all__ = ["warn", "warn_user"]
 
 
 def warn(what: str, error: BaseException | None) -> None:
     """Warn at the user's line that ``what`` runs in Python because of an error."""
+    warn_user(
+        f"fit: {what} cannot be compiled and runs in Python, which is slower: {_described(error)}",
+        CompileWarning,
+    )
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the innermost line that is outside chainrule."""
     level, frame = 1, inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
         level += 1
-    warnings.warn(
-        f"fit: {what} cannot be compiled and runs in Python, which is slower: {_described(error)}",
-        CompileWarning,
-        stacklevel=level,
-    )
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _described(error: BaseException | None) -> str:

@@ -14,20 +14,36 @@ from chainrule.optim.bound import BoundOptimizer
 from chainrule.optim.transform import Optimizer, Problem, apply_updates
 from chainrule.rules.reach import between, dependents
 from chainrule.tensor import Tensor
+from chainrule.train.fallback import warn_user
 
-__all__ = ["Loss", "Metric", "Step", "Tensors", "after_call", "make_step"]
+__all__ = [
+    "Loss",
+    "Metric",
+    "Penalty",
+    "Step",
+    "Tensors",
+    "UnusedParameterWarning",
+    "after_call",
+    "make_step",
+]
 
 Loss = Callable[[Any, Any], Tensor]
+Penalty = Callable[[Any], Tensor]
 Metric = Callable[[Any, Any], Any]
 Tensors = dict[str, Tensor]
 
 METHODS = ("adam", "adamw", "sgd")
 
 
+class UnusedParameterWarning(UserWarning):
+    """A parameter on which the loss does not depend, so that only decay would change it."""
+
+
 class Step(NamedTuple):
     """What one training step gives: the next parameters and state, and what was seen on the way.
 
-    ``buffers`` are those of `Module.buffers` as the call of the network left them.
+    ``buffers`` are those of `Module.buffers` as the call of the network left them, ``penalty`` is
+    None where there is none; it is no part of ``loss``, but of what the gradients are of.
     """
 
     parameters: Tensors
@@ -36,21 +52,32 @@ class Step(NamedTuple):
     outputs: Any
     gradients: Tensors
     buffers: Tensors
+    penalty: Tensor | None = None
 
 
-def make_step(model: Module, loss: Loss, optimizer: Optimizer) -> Callable[..., Step]:
+def make_step(
+    model: Module, loss: Loss, optimizer: Optimizer, penalty: Penalty | None = None
+) -> Callable[..., Step]:
     """The pure training step ``(parameters, state, inputs, targets, buffers=None) -> Step``.
 
     The model gives the structure, and the buffers where none are given; it is not changed. A
     network that sets buffers when it is called, such as running means, leaves them in
     ``Step.buffers``, to be given to the next step.
 
+    Args:
+        model, loss, optimizer: as for `fit`.
+        penalty: ``penalty(model)`` is a scalar that is added to the loss.
+
     Raises:
         ArgumentError: if ``optimizer`` is none, or is bound to a model.
 
+    Warns (the step, once):
+        UnusedParameterWarning: names the parameters on which loss and penalty do not depend.
+
     Raises (the step):
         GradientError: if the loss depends on no parameter, or on a tensor that requires a gradient
-            and is not given to the step, or the network sets a parameter.
+            and is not given to the step, or the network sets a parameter, or the penalty is no
+            scalar tensor.
         TreeError: if the network sets an attribute that is no tensor, which would be lost.
 
     >>> import chainrule as cr
@@ -67,18 +94,26 @@ def make_step(model: Module, loss: Loss, optimizer: Optimizer) -> Callable[..., 
 
     _check_optimizer(optimizer)
 
+    warned = False
+
     def objective(parameters: Tensors, buffers: Tensors, inputs: Tensor, targets: Tensor) -> Any:
+        nonlocal warned
         network = model.replace(parameters | buffers)
         outputs = network(inputs)
         value = loss(outputs, targets)
+        extra = None if penalty is None else _penalized(penalty, network)
         if not isinstance(value, Tensor) or not (value.requires_grad or value.is_traced):
             raise GradientError(
                 "the loss does not depend on any parameter of the model. Compute it from the "
                 "outputs by differentiable functions of tensors, without .detach(), .numpy() or "
                 "argmax on the way."
             )
-        _check_captured(model, value, (parameters, buffers, inputs, targets))
-        return value, (outputs, after_call(model, network, parameters, buffers))
+        total = value if extra is None or value.shape != () else value + extra
+        _check_captured(model, total, (parameters, buffers, inputs, targets))
+        if not warned:
+            warned = True
+            _warn_of_unused(total, parameters)
+        return total, (value, extra, outputs, after_call(model, network, parameters, buffers))
 
     differentiate = value_and_grad(objective, has_aux=True)
 
@@ -90,14 +125,65 @@ def make_step(model: Module, loss: Loss, optimizer: Optimizer) -> Callable[..., 
         buffers: Tensors | None = None,
     ) -> Step:
         before = model.buffers() if buffers is None else buffers
-        (value, (outputs, buffers)), gradients = differentiate(parameters, before, inputs, targets)
+        found, gradients = differentiate(parameters, before, inputs, targets)
+        total, (value, extra, outputs, buffers) = found
+
         problem = Problem(
-            lambda at: model.replace(at | before)(inputs), lambda out: loss(out, targets), value
+            lambda at: _predicted(model.replace(at | before), inputs, penalty),
+            lambda predicted: _measured(loss, predicted, targets, penalty),
+            total,
         )
         updates, state = optimizer.update(gradients, state, parameters, problem)
-        return Step(apply_updates(parameters, updates), state, value, outputs, gradients, buffers)
+        after = apply_updates(parameters, updates)
+        return Step(after, state, value, outputs, gradients, buffers, extra)
 
     return step
+
+
+def _penalized(penalty: Penalty, network: Module) -> Tensor:
+    value = penalty(network)
+    if not isinstance(value, Tensor) or value.shape != ():
+        shown = f"a tensor of shape {value.shape}" if isinstance(value, Tensor) else repr(value)
+        raise GradientError(f"the penalty is a scalar tensor, a sum over parameters, not {shown}")
+    return value
+
+
+def _predicted(network: Module, inputs: Tensor, penalty: Penalty | None) -> Any:
+    """The outputs, and with them the penalty where there is one."""
+    outputs = network(inputs)
+    return outputs if penalty is None else (outputs, penalty(network))
+
+
+def _measured(loss: Loss, predicted: Any, targets: Tensor, penalty: Penalty | None) -> Tensor:
+    if penalty is None:
+        return loss(predicted, targets)
+    outputs, extra = predicted
+    total: Tensor = loss(outputs, targets) + extra
+    return total
+
+
+def _warn_of_unused(total: Tensor, parameters: Tensors) -> None:
+    reached = _reached(total.node)
+    unused = [path for path, value in parameters.items() if value.node not in reached]
+    if unused:
+        warn_user(
+            f"the loss does not depend on {', '.join(unused)}: the gradient is 0, whatever the "
+            "data. Use what this part of the network computes, or take it out of the training by "
+            ".requires_grad_(False).",
+            UnusedParameterWarning,
+        )
+
+
+def _reached(root: Node) -> set[Node]:
+    """The nodes from which derivatives flow to ``root``."""
+    found, waiting = {root}, [root]
+    while waiting:
+        node = waiting.pop()
+        if node.sources and node.type.is_float and node.primitive.differentiable:
+            new = [source for source in node.sources if source not in found]
+            found.update(new)
+            waiting += new
+    return found
 
 
 def _check_optimizer(optimizer: Any) -> None:
