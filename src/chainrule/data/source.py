@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -118,9 +119,9 @@ def check_options(who: str, batch_size: int, prefetch: int, transform: Any) -> N
         raise ArgumentError(f"{who}: transform is a function (key, inputs), not {transform!r}")
 
 
-def described(transform: Transform | None) -> str | None:
-    """A transform in a fingerprint."""
-    if transform is None:
+def described(function: Callable[..., Any] | None) -> str | None:
+    """A function in a fingerprint: its name, or how it is shown without the place in memory."""
+    if function is None:
         return None
-    named: str | None = getattr(transform, "__qualname__", None)
-    return named or repr(transform)
+    named: str | None = getattr(function, "__qualname__", None)
+    return named or re.sub(r" at 0x[0-9a-f]+", "", repr(function))

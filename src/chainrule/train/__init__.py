@@ -1,8 +1,12 @@
 """Training: the loop, its record, progress, saved models and pictures."""
 
+from chainrule.train.callbacks import EarlyStopping, ReduceOnPlateau, StepLimit, TimeLimit
+from chainrule.train.checkpoint import CheckpointError, CheckpointWarning
 from chainrule.train.evaluation import evaluate
 from chainrule.train.files import SavedModelError
 from chainrule.train.guard import NonFiniteError
+from chainrule.train.keeping import Checkpoints
+from chainrule.train.logs import CSVLog, RunLog, TensorBoard
 from chainrule.train.loop import fit
 from chainrule.train.metrics import (
     accuracy,
@@ -21,18 +25,32 @@ from chainrule.train.metrics import (
 )
 from chainrule.train.plots import plot_curves, plot_mistakes
 from chainrule.train.progress import ProgressBar
-from chainrule.train.run import Callback, Epoch, Run
+from chainrule.train.run import Best, Callback, Epoch, GradientNorms, Run, Timings
 from chainrule.train.saving import load, read_metadata, save
-from chainrule.train.step import Step, make_step
+from chainrule.train.step import Step, UnusedParameterWarning, make_step
 
 __all__ = [
+    "Best",
+    "CSVLog",
     "Callback",
+    "CheckpointError",
+    "CheckpointWarning",
+    "Checkpoints",
+    "EarlyStopping",
     "Epoch",
+    "GradientNorms",
     "NonFiniteError",
     "ProgressBar",
+    "ReduceOnPlateau",
     "Run",
+    "RunLog",
     "SavedModelError",
     "Step",
+    "StepLimit",
+    "TensorBoard",
+    "TimeLimit",
+    "Timings",
+    "UnusedParameterWarning",
     "accuracy",
     "confusion_matrix",
     "evaluate",

@@ -1,27 +1,32 @@
 """Takes the steps of a run, natively where that is possible, and knows where it stands.
 
 The first step of a run is taken in Python: a mistake of the user's is then reported on the line on
-which it is made, and by its values.
+which it is made, and by its values. By which program any other step is taken follows from its place
+in the epoch and from what a `Standing` holds, not from where the process began or how many steps a
+call takes: a resumed run computes the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule import functions
 from chainrule.core.errors import DomainError, IndexingError
-from chainrule.data.dataset import Dataset
+from chainrule.core.tree import map_tree
 from chainrule.nn.module import Module, static_parts
 from chainrule.optim.transform import Optimizer
-from chainrule.tensor import Tensor, no_grad, tensor
+from chainrule.tensor import Tensor, no_grad
 from chainrule.train.fallback import warn
+from chainrule.train.feed import Feed, Given, Picked, Work
 from chainrule.train.guard import at_example, check_step
-from chainrule.train.native import Carry, MetricError, Native, copied
-from chainrule.train.step import Loss, Metric, make_step
+from chainrule.train.native import Carry, MetricError, Native, copied, observed
+from chainrule.train.step import Loss, Metric, Penalty, make_step
 
-__all__ = ["Block", "Engine"]
+__all__ = ["Block", "Engine", "Standing"]
 
 FEW = 100
 """For fewer epochs, what runs once in each, and is light, takes less time than its compilation."""
@@ -32,8 +37,8 @@ class Block(NamedTuple):
 
     Attributes:
         size: examples in each batch.
-        values: what was measured, a row for each step: the loss, and the metrics unless ``measure``
-            gives them.
+        values: what was measured, a row for each step: what `observed` gives, and the metrics
+            unless ``measure`` gives them.
         measure: gives the metrics of the only step. They run in Python and may raise anything, and
             the step was taken whatever they do.
     """
@@ -43,16 +48,35 @@ class Block(NamedTuple):
     measure: Callable[[], list[float]] | None
 
 
+class Standing(NamedTuple):
+    """Where a run stands that is to go on.
+
+    Attributes:
+        steps: that were taken.
+        state: of the optimizer.
+        light: whether what runs once an epoch was found to be light.
+    """
+
+    steps: int
+    state: Any
+    light: bool
+
+
 class Engine:
     """The steps of one run.
 
     Args:
-        model: gives the structure; it is not changed.
-        loss, optimizer, batch_size: as for `fit`.
-        data: the examples, in the dtypes of the network.
+        model: gives the structure, and where the run begins; it is not changed.
+        loss, optimizer, penalty: as for `fit`.
+        feed: the examples.
         epochs: how many there will be.
         metrics: by name.
         native: whether to compile the step.
+        standing: None for a new run.
+
+    Attributes:
+        steps: how many were taken.
+        taking: seconds in which they were.
     """
 
     def __init__(
@@ -60,41 +84,60 @@ class Engine:
         model: Module,
         loss: Loss,
         optimizer: Optimizer,
-        data: Dataset,
-        batch_size: int,
+        penalty: Penalty | None,
+        feed: Feed,
         epochs: int,
         metrics: Mapping[str, Metric],
         native: bool,
+        standing: Standing | None = None,
     ) -> None:
         self._model = model
         self._loss = loss
-        self._data = data
-        self._batch_size = batch_size
+        self._feed = feed
         self._epochs = epochs
         self._metrics = metrics
-        self._step = make_step(model, loss, optimizer)
-        self._native = Native(self._step, metrics, data) if native else None
+        self._step = make_step(model, loss, optimizer, penalty)
+        columns = 2 if penalty is None else 3
+        self._native = Native(self._step, metrics, columns, feed.arrays) if native else None
         self._static = static_parts(model)
         self._healthy = True
         self._obstacle: Exception | None = None
         parameters = {path: value.detach() for path, value in model.parameters().items()}
         first = Carry(parameters, optimizer.init(parameters), {}, {})
+        if standing is not None and standing.steps:
+            empty = map_tree(functions.zeros_like, parameters)
+            first = Carry(parameters, standing.state, {}, empty)
+            first = copied(first) if native else first
+            if self._native is not None:
+                self._native.is_light = standing.light
         # the carry before the last block, after `_base` steps, and the one after it
         self._before, self._after = first, first
-        self._base = self._steps = 0
-        self._batches, self._number = np.empty((0, 0), np.int64), 0
+        self._base = self.steps = standing.steps if standing else 0
+        self._work: Work | None = None
         self._seen: dict[tuple[int, str], Any] = {}
+        self.taking = 0.0
 
-    def epoch(self, order: np.ndarray) -> Iterator[Block]:
-        """Take the steps of an epoch, on the examples in this order."""
+    def epoch(self, number: int, start: int, most: Callable[[], int]) -> Generator[Block]:
+        """Take the steps of an epoch, from its batch ``start`` on, at most ``most()`` in a call."""
         self._look_at_model()
-        full = len(order) // self._batch_size * self._batch_size
-        for batches in (order[:full].reshape(-1, self._batch_size), order[full:][None]):
-            number = 0
-            while batches.size and number < len(batches):
-                block = self._take(batches, number)
-                number += len(block.values)
+        for work in self._feed.epoch(number, start):
+            if isinstance(work, Given):
+                yield self._timed(work, 1)
+                continue
+            while work.number < len(work.rows):
+                block = self._timed(work, most())
+                work = work._replace(number=work.number + len(block.values))
                 yield block
+
+    @property
+    def compiling(self) -> float:
+        """Seconds spent in making programs."""
+        return 0.0 if self._native is None else self._native.compiling
+
+    @property
+    def is_light(self) -> bool:
+        """Whether what runs once an epoch was found to be light."""
+        return self._native is not None and self._native.is_light
 
     @property
     def is_worthwhile(self) -> bool:
@@ -111,13 +154,20 @@ class Engine:
             self._seen[key] = value if self._native is None else copied(value)
         return self._seen[key]
 
+    def change_state(self, change: Callable[[Any], Any]) -> None:
+        """Replace the state of the optimizer after the last step; structure and dtypes stay."""
+        state = change(self.look(self.steps, "state"))
+        self._seen.pop((self.steps, "state"))
+        self._after = self._after._replace(state=copied(state) if self._native else state)
+
     def _at(self, steps: int) -> Carry:
-        if steps == self._steps:
+        if steps == self.steps:
             return self._after
-        if self._native is None or steps == self._base:
+        if self._native is None or steps == self._base or not isinstance(self._work, Picked):
             return self._before
         self._native.most = 1  # who looks between the steps of a block will do so again
-        return self._native.replay(self._before, self._batches, self._number, steps - self._base)
+        rows, number = self._work
+        return self._native.replay(self._before, rows, number, steps - self._base)
 
     def _look_at_model(self) -> None:
         """Take over what others, such as callbacks or the validation, have changed in the model."""
@@ -133,63 +183,64 @@ class Engine:
 
     # -- one block ---------------------------------------------------------------------------------
 
-    def _take(self, batches: np.ndarray, number: int) -> Block:
+    def _timed(self, work: Work, most: int) -> Block:
+        began, compiled = time.perf_counter(), self.compiling
+        block = self._take(work, most)
+        self.taking += time.perf_counter() - began - (self.compiling - compiled)
+        return block
+
+    def _take(self, work: Work, most: int) -> Block:
         spare = self._before
-        self._before, self._base = self._after, self._steps
-        self._batches, self._number = batches, number
-        natively = self._healthy and self._steps > 0 and (len(batches) > 1 or self.is_worthwhile)
-        if self._native is not None and natively:
+        self._before, self._base, self._work = self._after, self.steps, work
+        often = isinstance(work, Given) or len(work.rows) > 1 or self.is_worthwhile
+        if self._native is not None and self._healthy and self.steps > 0 and often:
             try:
                 if spare is self._before or not spare.gradients:  # in the memory of the model
                     spare = copied(self._before)
-                taken = self._native.take(spare, self._before, batches, number)
+                if isinstance(work, Given):
+                    taken = self._native.take_given(spare, self._before, work.batch)
+                else:
+                    taken = self._native.take(spare, self._before, work.rows, work.number, most)
             except MetricError as error:
                 warn("a metric", error.__cause__)
-                self._native = self._native.anew(metrics=None)
-                return self._take(batches, number)
+                self._native = self._native.anew(metrics=False)
+                return self._take(work, most)
             except Exception as error:
                 if isinstance(error, IndexingError) and self._native.most > 1:
                     self._native.most = 1  # to find the step of those in the call
-                    return self._take(batches, number)
+                    return self._take(work, most)
                 # whether the user or the compiler is to blame, the step in Python will tell
                 self._native, self._obstacle = None, error
             else:
                 self._healthy = taken.healthy
                 if len(taken.values):
-                    outputs = taken.outputs
-                    measure = None if outputs is None else self._measure(batches[number], outputs)
-                    self._after, self._steps = taken.carry, self._base + len(taken.values)
-                    return Block(batches.shape[1], taken.values, measure)
-        return self._take_in_python(batches[number])
+                    targets = self._feed.batch(work)[1] if taken.outputs is not None else None
+                    measure = None if targets is None else self._measure(targets, taken.outputs)
+                    self._after, self.steps = taken.carry, self._base + len(taken.values)
+                    return Block(_size(work), taken.values, measure)
+        return self._take_in_python(work)
 
-    def _take_in_python(self, rows: np.ndarray) -> Block:
-        inputs, targets = tensor(self._data.inputs[rows]), tensor(self._data.targets[rows])
+    def _take_in_python(self, work: Work) -> Block:
+        inputs, targets = self._feed.batch(work)
         before = self._before
         with np.errstate(all="ignore"):  # check_step says it better
             try:
                 done = self._step(before.parameters, before.state, inputs, targets, before.buffers)
             except DomainError as error:
-                raise self._located(error, inputs, targets, rows) from error.__cause__
-        check_step(
-            self._model,
-            before.parameters | before.buffers,
-            inputs,
-            done.loss,
-            done.gradients,
-            done.parameters,
-            self._steps + 1,
-        )
+                raise self._located(error, inputs, targets, work) from error.__cause__
+        network = self._model.replace(before.parameters | before.buffers)
+        check_step(network, self._loss, inputs, targets, done, self.steps + 1)
         if self._obstacle is not None:
             warn("the step", self._obstacle)
             self._obstacle = None
         after = Carry(done.parameters, done.state, done.buffers, done.gradients)
         self._after = after if self._native is None else copied(after)
-        self._steps, self._healthy = self._base + 1, True
-        measure = self._measure(rows, done.outputs) if self._metrics else None
-        return Block(len(rows), np.array([[done.loss.item()]]), measure)
+        self.steps, self._healthy = self._base + 1, True
+        measure = self._measure(targets, done.outputs) if self._metrics else None
+        return Block(_size(work), np.array([[x.item() for x in observed(done)]]), measure)
 
     def _located(
-        self, error: DomainError, inputs: Tensor, targets: Tensor, rows: np.ndarray
+        self, error: DomainError, inputs: Tensor, targets: Tensor, work: Work
     ) -> DomainError:
         network = self._model.replace(self._before.parameters | self._before.buffers)
         try:
@@ -197,8 +248,16 @@ class Engine:
                 outputs = network(inputs)
         except DomainError:  # it is not the loss that raised it
             return error
-        return at_example(error, self._loss, outputs, targets, rows.tolist(), self._data.name)
+        if isinstance(work, Given):
+            rows, name = list(range(len(targets))), work.name
+        else:
+            rows, name = work.rows[work.number].tolist(), self._feed.source.name
+        return at_example(error, self._loss, outputs, targets, rows, name)
 
-    def _measure(self, rows: np.ndarray, outputs: Any) -> Callable[[], list[float]]:
-        targets = tensor(self._data.targets[rows])
+    def _measure(self, targets: Tensor, outputs: Any) -> Callable[[], list[float]]:
         return lambda: [float(metric(outputs, targets)) for metric in self._metrics.values()]
+
+
+def _size(work: Work) -> int:
+    """Examples in each batch."""
+    return len(work.batch[1]) if isinstance(work, Given) else work.rows.shape[1]

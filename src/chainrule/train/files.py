@@ -94,7 +94,7 @@ def read_described(
     return Described(kind, arrays, description)
 
 
-def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> Path:
+def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], Any]) -> Path:
     """Let ``write(file)`` fill a binary file that appears under ``path`` only once it is complete.
 
     It is written beside the target, flushed to the disk and then renamed over it, which file

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chainrule.calculus import grad
+from chainrule.compiling.finite import blame
+from chainrule.core import errors as core_errors
 from chainrule.core import tree
 from chainrule.core.errors import ChainRuleError, DomainError
 from chainrule.nn.module import Module, observe
 from chainrule.tensor import Tensor, no_grad
-from chainrule.train.step import Loss
+from chainrule.tracing import trace
+from chainrule.train.step import Loss, Step, Tensors
 
 __all__ = ["NonFiniteError", "at_example", "check_step"]
 
@@ -22,54 +27,59 @@ class NonFiniteError(ChainRuleError, FloatingPointError):
     Attributes:
         step: the step, counted from 1 over the whole run.
         layer: path of the layer (or ``"loss"``) in which it appeared first.
+        checkpoint: the file of the last checkpoint, all of whose values are finite; or None.
     """
 
     def __init__(self, message: str, step: int, layer: str) -> None:
         super().__init__(message)
         self.step = step
         self.layer = layer
+        self.checkpoint: Path | None = None
 
 
 def check_step(
-    model: Module,
-    parameters: Mapping[str, Tensor],
-    inputs: Tensor,
-    loss: Tensor,
-    gradients: Mapping[str, Tensor],
-    updated: Mapping[str, Tensor],
-    step: int,
+    model: Module, loss: Loss, inputs: Tensor, targets: Tensor, done: Step, number: int
 ) -> None:
-    """Raise if the loss, a gradient or a new parameter of this step is not finite.
+    """Raise if the loss, a gradient or a new parameter of a step is not finite.
 
     Args:
-        model: gives the structure.
-        parameters: those at which the step was computed, by path.
-        inputs: of the batch.
-        loss, gradients, updated: what came out; ``updated`` are the next parameters.
-        step: the number of the step, for the message.
+        model: as it was before the step.
+        loss: of the outputs and the targets.
+        inputs, targets: of the batch.
+        done: what came out.
+        number: of the step, for the message.
 
     Raises:
-        NonFiniteError: naming the step and the first layer concerned.
+        NonFiniteError: naming the step, the first layer concerned, and the first operation that
+            made a NaN or an infinity, with its line.
     """
     updated_beyond = False
-    if not _finite(loss):
-        layer = _first_layer(model.replace(parameters), inputs)
+    origin = ""
+    if not _finite(done.loss):
+        layer = _first_layer(model, inputs)
         cause = (
-            f"the loss is {loss.item()}; the first output that is not finite is that of "
+            f"the loss is {done.loss.item()}; the first output that is not finite is that of "
             f"layer {layer}"
             if layer
-            else f"the loss is {loss.item()} although the outputs of all layers are finite"
+            else f"the loss is {done.loss.item()} although the outputs of all layers are finite"
         )
-    elif path := _last_bad(gradients):
+        origin = _origin(model, loss, inputs, targets)
+    elif done.penalty is not None and not _finite(done.penalty):
+        layer = "penalty"
+        cause = f"the penalty is {done.penalty.item()}"
+    elif path := _last_bad(done.gradients):
         layer = path.rpartition(".")[0] or path
-        cause = f"the gradient of {path} is not finite although the loss is ({loss.item():.3g})"
-    elif path := _last_bad(updated):
+        cause = (
+            f"the gradient of {path} is not finite although the loss is ({done.loss.item():.3g})"
+        )
+        origin = _origin(model, loss, inputs, targets, of_gradient=True)
+    elif path := _last_bad(done.parameters):
         layer = path.rpartition(".")[0] or path
         updated_beyond = True
-        cause = f"the update of {path} leads beyond {updated[path].dtype.name}"
+        cause = f"the update of {path} leads beyond {done.parameters[path].dtype.name}"
     else:
         return
-    if step == 1 and not updated_beyond:
+    if number == 1 and not updated_beyond:
         advice = (
             "No update was made yet, so the inputs, the initial parameters or the loss give it: "
             "scale the inputs to about 1, and look for a division by zero, the logarithm of zero "
@@ -80,7 +90,29 @@ def check_step(
             "The model keeps the parameters from before this step. Try a smaller learning rate, "
             "optim.clip_by_global_norm(1.0), or inputs scaled to about 1."
         )
-    raise NonFiniteError(f"step {step}: {cause}. {advice}", step, layer or "loss")
+    raise NonFiniteError(f"step {number}: {cause}{origin}. {advice}", number, layer or "loss")
+
+
+def _origin(
+    model: Module, loss: Loss, inputs: Tensor, targets: Tensor, of_gradient: bool = False
+) -> str:
+    """The first operation whose result is not finite, with its line; empty where the network or the
+    loss cannot be traced."""
+    parameters, buffers = model.parameters(), model.buffers()
+
+    def objective(parameters: Tensors, buffers: Tensors, inputs: Tensor, targets: Tensor) -> Any:
+        return loss(model.replace(parameters | buffers)(inputs), targets)
+
+    args = ({path: p.detach() for path, p in parameters.items()}, buffers, inputs, targets)
+    try:
+        graph = trace(grad(objective) if of_gradient else objective, *args).graph
+        leaves = [leaf.numpy() for leaf in tree.flatten(args)[0]]
+        blame(graph, leaves, [np.nan])
+    except core_errors.NonFiniteError as error:
+        return f" ({str(error).splitlines()[0]})"
+    except Exception:  # it is the user's function, and has run before
+        return ""
+    return ""
 
 
 def at_example(

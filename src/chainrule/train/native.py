@@ -1,6 +1,6 @@
 """Training steps as native programs: one step in a call, or as many as fit into some milliseconds.
 
-The two programs are pure functions of what changes from step to step, the `Carry`. They write their
+The programs are pure functions of what changes from step to step, the `Carry`. They write their
 result into the memory of the carry before the last one, so that the last one stays whole: from it
 any step of the call can be found again.
 """
@@ -21,12 +21,13 @@ from chainrule.core.errors import ChainRuleError
 from chainrule.core.node import array
 from chainrule.core.tree import flatten, map_tree
 from chainrule.core.types import as_dtype
-from chainrule.data.dataset import Dataset
+from chainrule.data.source import Batch
 from chainrule.lift import to_numpy
+from chainrule.optim.transform import global_norm
 from chainrule.tensor import Tensor, tensor
 from chainrule.train.step import Metric, Step, Tensors
 
-__all__ = ["Carry", "MetricError", "Native", "Taken", "as_row", "copied"]
+__all__ = ["Carry", "MetricError", "Native", "Taken", "as_row", "copied", "observed"]
 
 MOST = 256
 """At most so many steps in one call: the room for what they measure."""
@@ -56,7 +57,7 @@ class Taken(NamedTuple):
 
     Attributes:
         carry: after the steps.
-        values: the loss and the metrics of each step, shape (steps, 1 + metrics); without the
+        values: what `observed` gives of each step and then its metrics, a row for each; without the
             metrics where ``outputs`` are given, from which they are to be measured.
         healthy: whether the step that follows may be taken natively too; where not, it met a NaN
             or an infinity and was not taken.
@@ -91,53 +92,71 @@ class Native:
     Args:
         step: from `make_step`.
         metrics: by name; None where they cannot be traced, then `Taken.outputs` are given.
-        data: the examples; the programs read their rows from there.
+        columns: how many numbers `observed` gives.
+        arrays: inputs and targets of all examples, from which the programs read rows; none if each
+            batch is given.
 
     Attributes:
         most: how many steps a call may take at most.
         is_light: whether a step was found to be so short that Python itself is most of what it
             takes there.
+        compiling: seconds spent in making programs.
     """
 
     def __init__(
-        self, step: Callable[..., Step], metrics: Mapping[str, Metric] | None, data: Dataset
+        self,
+        step: Callable[..., Step],
+        metrics: Mapping[str, Metric] | None,
+        columns: int,
+        arrays: Sequence[np.ndarray],
     ) -> None:
         self._step = step
         self._metrics = metrics
-        self._data = data
-        self._arrays = tuple(_tensor(values) for values in (data.inputs, data.targets))
+        self._columns = columns
+        self._arrays = tuple(map(_tensor, arrays))
         self._one: Compiled = compile_(self._take_one, donate=0)
         self._many: Compiled = compile_(self._take_many, donate=0)
+        self._given: Compiled = compile_(self._take_given, donate=0)
         self.most = MOST
         self.is_light = False
+        self.compiling = 0.0
+        self._made_for: dict[Any, Any] = {}
         self._pace = 0.0
         self._large: bool | None = None
 
-    def anew(self, **changed: Any) -> Native:
-        """The same, with nothing compiled yet, and perhaps with other ``metrics``."""
-        return Native(self._step, **({"metrics": self._metrics, "data": self._data} | changed))
+    def anew(self, metrics: bool = True) -> Native:
+        """The same, with nothing compiled yet, and perhaps without ``metrics``."""
+        arrays = [values.numpy() for values in self._arrays]
+        kept = Native(self._step, self._metrics if metrics else None, self._columns, arrays)
+        kept.compiling, kept.is_light = self.compiling, self.is_light
+        return kept
 
     # -- what is compiled --------------------------------------------------------------------------
 
-    def _after(self, carry: Carry, inputs: Tensor, targets: Tensor, rows: Tensor) -> Any:
-        """The carry after a step on some rows, what was measured, whether all of it is finite, and
+    def _after(self, carry: Carry, x: Tensor, y: Tensor) -> Any:
+        """The carry after a step on a batch, what was measured, whether all of it is finite, and
         the outputs where they are wanted."""
-        x, y = (functions.take(values, rows, axis=0) for values in (inputs, targets))
         done = self._step(carry.parameters, carry.state, x, y, carry.buffers)
-        measured = [done.loss]
+        measured = observed(done)
         try:
-            measured += [metric(done.outputs, y) for metric in (self._metrics or {}).values()]
-            row = as_row(measured)
+            values = [metric(done.outputs, y) for metric in (self._metrics or {}).values()]
+            row = as_row([*measured, *values])
         except Exception as error:  # a metric is any function
             raise MetricError from error
         after = Carry(done.parameters, done.state, done.buffers, done.gradients)
-        finite = _finite(done.loss, done.gradients, done.parameters)
+        finite = _finite(measured, done.parameters)
         return after, row, finite, done.outputs if self._metrics is None else ()
+
+    def _picked(self, inputs: Tensor, targets: Tensor, rows: Tensor) -> list[Tensor]:
+        return [functions.take(values, rows, axis=0) for values in (inputs, targets)]
+
+    def _take_given(self, spare: Carry, carry: Carry, x: Tensor, y: Tensor) -> Any:
+        return self._after(carry, x, y)
 
     def _take_one(
         self, spare: Carry, carry: Carry, inputs: Tensor, targets: Tensor, rows: Tensor
     ) -> Any:
-        return self._after(carry, inputs, targets, rows)
+        return self._after(carry, *self._picked(inputs, targets, rows))
 
     def _take_many(
         self,
@@ -159,17 +178,17 @@ class Native:
         def body(now: Any) -> Any:
             number, _, carry, table = now
             rows = functions.take(batches, number, axis=0)
-            carry, row, finite, _ = self._after(carry, inputs, targets, rows)
+            carry, row, finite, _ = self._after(carry, *self._picked(inputs, targets, rows))
             here = functions.expand_dims(places == number - first, axis=1)
             return number + 1, finite, carry, functions.where(here, row, table)
 
-        table = functions.zeros((MOST, 1 + len(self._metrics or {})))
+        table = functions.zeros((MOST, self._columns + len(self._metrics or {})))
         number, finite, carry, table = while_loop(goes_on, body, (first, True, carry, table))
         return carry, table, number, finite
 
     # -- calls -------------------------------------------------------------------------------------
 
-    def take(self, spare: Carry, carry: Carry, batches: np.ndarray, first: int) -> Taken:
+    def take(self, spare: Carry, carry: Carry, batches: np.ndarray, first: int, most: int) -> Taken:
         """Steps on the batches from ``first`` on.
 
         Args:
@@ -177,6 +196,7 @@ class Native:
             carry: stays whole.
             batches: the rows of each batch, shape (batches, batch size).
             first: the batch to begin with.
+            most: how many steps to take at most.
 
         Raises:
             MetricError: if a metric cannot be traced.
@@ -184,17 +204,13 @@ class Native:
         if self._large is None:
             self._large = _bytes(carry) >= LARGE
         if self._large or self._metrics is None or len(batches) == 1:
-            rows = Tensor(array(batches[first]))
-            after, row, finite, outputs = self._one(spare, carry, *self._arrays, rows)
-            if not finite.item():
-                return Taken(carry, np.empty((0, 1)), healthy=False)
-            return Taken(
-                after, row.numpy()[None], outputs=outputs if self._metrics is None else None
+            return self._single(
+                self._one, (spare, carry, *self._arrays, Tensor(array(batches[first])))
             )
-        count = min(self._count(), len(batches) - first)
+        args = self._window(spare, carry, batches, first, 1)
+        self.is_light = self._made(self._many, args, batches.shape).program.once < LIGHT
+        count = min(self._count(), len(batches) - first, most)
         args = self._window(spare, carry, batches, first, count)
-        if not self._pace:
-            self.is_light = self._many.compile(*args).program.once < LIGHT
         began = time.perf_counter()
         after, table, number, finite = self._many(*args)
         self._pace = (time.perf_counter() - began) / count
@@ -203,6 +219,26 @@ class Native:
             count = number.item() - first - 1
             after = self.replay(carry, batches, first, count)
         return Taken(after, table.numpy()[:count], healthy)
+
+    def take_given(self, spare: Carry, carry: Carry, batch: Batch) -> Taken:
+        """A step on a batch; see `take`."""
+        return self._single(self._given, (spare, carry, *batch))
+
+    def _single(self, program: Compiled, args: tuple[Any, ...]) -> Taken:
+        self._made(program, args, tuple((leaf.shape, leaf.dtype) for leaf in args[2:]))
+        after, row, finite, outputs = program(*args)
+        if not finite.item():
+            return Taken(args[1], np.empty((0, 1)), healthy=False)
+        return Taken(after, row.numpy()[None], outputs=outputs if self._metrics is None else None)
+
+    def _made(self, program: Compiled, args: tuple[Any, ...], known: Any) -> Any:
+        """The program for these arguments; the time that it takes to make one is counted."""
+        key = program, known
+        if key not in self._made_for:
+            began = time.perf_counter()
+            self._made_for[key] = program.compile(*args)
+            self.compiling += time.perf_counter() - began
+        return self._made_for[key]
 
     def replay(self, carry: Carry, batches: np.ndarray, first: int, count: int) -> Carry:
         """The carry after ``count`` steps of those of a call of `take`, in memory of its own."""
@@ -220,6 +256,13 @@ class Native:
     def _count(self) -> int:
         """How many steps to take in the next call."""
         return max(1, min(self.most, int(SECONDS / self._pace))) if self._pace else 1
+
+
+def observed(done: Step) -> list[Tensor]:
+    """What is measured in every step: the loss, the penalty if there is one, and the norm of the
+    gradient."""
+    penalty = [] if done.penalty is None else [done.penalty]
+    return [done.loss, *penalty, global_norm(done.gradients)]
 
 
 def as_row(values: Sequence[Any]) -> Tensor:

@@ -36,8 +36,27 @@ def plot_curves(
     """Draw the loss and each metric over the epochs, and save the picture.
 
     Args:
-        run: a run with at least one epoch.
         path: of the PNG file.
+        run, title, held_out, loss, least: as for `draw_curves`.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+        DomainError: if the run has no completed epoch.
+    """
+    return save_figure(draw_curves(run, title, held_out, loss, least), path)
+
+
+def draw_curves(
+    run: Run,
+    title: str = "",
+    held_out: str = "validation",
+    loss: str = "loss (mean over examples)",
+    least: float | None = None,
+) -> Figure:
+    """The loss and each metric over the epochs, as a figure of matplotlib.
+
+    Args:
+        run: a run with at least one epoch.
         title: above the picture.
         held_out: what the validation data are called.
         loss: what the axis of the loss says, with its unit.
@@ -49,14 +68,16 @@ def plot_curves(
     """
     if not run.history:
         raise DomainError("plot_curves: the run has no completed epoch to draw")
-    names = list(run.history[0].training)
+    first = run.history[0]
+    names = list(first.training | first.validation)
     figure = new_figure(5.2 * len(names), 4.2)
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     numbers = [epoch.number for epoch in run.history]
     size = {"markersize": 3.5, "linewidth": 1.6}
     for ax, name in zip(axes, names, strict=True):
-        ax.plot(numbers, run.curve(name), label="training", **_TRAINING, **size)
-        if run.history[0].validation:
+        if name in first.training:
+            ax.plot(numbers, run.curve(name), label="training", **_TRAINING, **size)
+        if name in first.validation:
             ax.plot(numbers, run.curve(name, True), label=held_out, **_VALIDATION, **size)
         if name == "loss" and least is not None:
             ax.axhline(least, color="0.5", linestyle=":", label=f"least possible: {least:.3f}")
@@ -64,7 +85,7 @@ def plot_curves(
         ax.legend(frameon=False)
     if title:
         figure.suptitle(title, fontsize=12)
-    return save_figure(figure, path)
+    return figure
 
 
 def _name_axes(ax: Axes, name: str, loss: str) -> None:

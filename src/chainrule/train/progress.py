@@ -50,18 +50,25 @@ class ProgressBar(Callback):
             console=self.console,
             transient=True,
         )
-        self._bar.add_task(_epoch(run, 1), total=run.epochs * run.steps_per_epoch, measured="")
+        each = run.steps_per_epoch
+        self._bar.add_task(
+            _epoch(run, run.place.epoch),
+            total=None if each is None else run.epochs * each,
+            completed=run.steps,
+            measured="",
+        )
         self._bar.start()
 
     def stepped(self, run: Run, measured: dict[str, float]) -> None:
         now = time.perf_counter()
-        if self._bar is None or (now - self._shown < PAUSE and run.steps % run.steps_per_epoch):
+        last = run.place.batch == run.steps_per_epoch
+        if self._bar is None or (now - self._shown < PAUSE and not last):
             return
         self._shown = now
         self._bar.update(
             self._bar.task_ids[0],
             completed=run.steps,
-            description=_epoch(run, 1 + (run.steps - 1) // run.steps_per_epoch),
+            description=_epoch(run, run.place.epoch),
             measured=_measured(measured) + self._validation,
         )
 

@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from chainrule.core.errors import ArgumentError, TreeError
 from chainrule.nn.module import Module
+from chainrule.train.checkpoint import CHECKPOINT, MODEL
 from chainrule.train.files import SavedModelError, read_described, write_described
 
 __all__ = ["load", "read_metadata", "save"]
 
 FORMAT = "chainrule-model"
-KINDS = {FORMAT: {"architecture": str, "metadata": dict}}
+KINDS = {FORMAT: {"architecture": str, "metadata": dict}} | CHECKPOINT
 
 Network = TypeVar("Network", bound=Module)
 
@@ -52,7 +53,7 @@ def load(model: Network, path: str | os.PathLike[str]) -> Network:
 
     Args:
         model: of the same architecture as the one saved.
-        path: a file written by `save`.
+        path: a file written by `save`, or a checkpoint of `Checkpoints`.
 
     Returns:
         The model.
@@ -72,7 +73,13 @@ def load(model: Network, path: str | os.PathLike[str]) -> Network:
     True
     """
     _check("load", model, path)
-    _, arrays, description = read_described(path, KINDS)
+    kind, arrays, description = read_described(path, KINDS)
+    if kind in CHECKPOINT:
+        arrays = {
+            name.removeprefix(MODEL): value
+            for name, value in arrays.items()
+            if name.startswith(MODEL)
+        }
     own = model.state_dict()
     mistyped = [
         f"{name}: {array.dtype} in the file, {own[name].dtype} in the model"

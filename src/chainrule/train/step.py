@@ -24,6 +24,7 @@ __all__ = [
     "Tensors",
     "UnusedParameterWarning",
     "after_call",
+    "check_optimizer",
     "make_step",
 ]
 
@@ -92,7 +93,7 @@ def make_step(
     (tensor(4.), tensor([[1.4]]))
     """
 
-    _check_optimizer(optimizer)
+    check_optimizer(optimizer)
 
     warned = False
 
@@ -186,7 +187,8 @@ def _reached(root: Node) -> set[Node]:
     return found
 
 
-def _check_optimizer(optimizer: Any) -> None:
+def check_optimizer(optimizer: Any) -> None:
+    """Raise an ArgumentError unless it is an optimizer that is bound to no model."""
     if isinstance(optimizer, BoundOptimizer):
         raise ArgumentError(
             "the optimizer is bound to a model and keeps a state of its own; give the one that it "
