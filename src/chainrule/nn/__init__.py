@@ -40,6 +40,8 @@ from chainrule.nn.dropout import (
     DropPath,
     SpatialDropout,
 )
+from chainrule.nn.generation import generate
+from chainrule.nn.language import RecurrentLM, TransformerLM
 from chainrule.nn.linear import Bilinear, Embedding, Linear
 from chainrule.nn.losses import (
     bce_with_logits,
@@ -59,6 +61,7 @@ from chainrule.nn.losses import (
 )
 from chainrule.nn.mlp import MLP
 from chainrule.nn.module import Module, observe, parameter
+from chainrule.nn.multihead import KVCache, MultiheadAttention
 from chainrule.nn.normalisation import (
     BatchNorm,
     GroupNorm,
@@ -80,7 +83,14 @@ from chainrule.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from chainrule.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from chainrule.nn.recurrent import GRU, LSTM, RNN
+from chainrule.nn.transformer import (
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -121,9 +131,11 @@ __all__ = [
     "Hardtanh",
     "Identity",
     "InstanceNorm",
+    "KVCache",
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
@@ -132,24 +144,34 @@ __all__ = [
     "MaxPool3d",
     "Mish",
     "Module",
+    "MultiheadAttention",
     "PReLU",
     "RMSNorm",
     "RNNCell",
     "ReLU",
     "ReLU6",
+    "RecurrentLM",
     "Residual",
+    "RotaryPositions",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
     "Softsign",
     "SpatialDropout",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "TransformerLM",
     "bce_with_logits",
     "cross_entropy",
     "elastic_net_penalty",
     "gaussian_nll",
+    "generate",
     "hinge",
     "huber",
     "initialisers",

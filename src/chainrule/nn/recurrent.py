@@ -82,6 +82,13 @@ class Recurrent(Module):
         last = tuple(functions.stack(part) for part in zip(*finals, strict=True))
         return functions.moveaxis(sequence, 0, -2), last if len(last) > 1 else last[0]
 
+    def start(self, batch_size: int) -> Any:
+        """The state of zeros that a sequence starts from."""
+        first = self.cells[0][0]
+        shape = (len(self.cells) * len(self.cells[0]), batch_size, first.hidden_size)
+        parts = first.initial(None, shape, first.weight_ih.dtype, self._name())
+        return parts if len(parts) > 1 else parts[0]
+
     def _initial(self, given: Any, sequence: Tensor) -> list[State]:
         """The initial state of each cell, forward before backward, layer by layer."""
         cell = self.cells[0][0]
