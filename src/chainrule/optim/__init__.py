@@ -3,6 +3,9 @@
 from typing import NoReturn
 
 from chainrule.optim.accumulate import AccumulateState, SkipState, accumulate, skip_non_finite
+from chainrule.optim.adafactor import adafactor
+from chainrule.optim.adam import adam, adamw, nadam, radam, scale_by_adam
+from chainrule.optim.adaptive import adadelta, adagrad, rmsprop
 from chainrule.optim.averaging import AverageState, averaged, ema, lookahead, swa
 from chainrule.optim.bound import BoundOptimizer
 from chainrule.optim.clipping import (
@@ -13,17 +16,13 @@ from chainrule.optim.clipping import (
 )
 from chainrule.optim.conjugate import Solution, cg, conjugate_gradient
 from chainrule.optim.decay import add_decayed_weights
+from chainrule.optim.descent import momentum, sgd
 from chainrule.optim.gauss_newton import gauss_newton, levenberg_marquardt
 from chainrule.optim.groups import Mask, freeze, masked, partition
 from chainrule.optim.hessian_free import hessian_free
+from chainrule.optim.layerwise import lamb, lars, scale_by_trust_ratio
 from chainrule.optim.lbfgs import lbfgs
-from chainrule.optim.methods import (
-    adam,
-    adamw,
-    momentum,
-    scale_by_adam,
-    sgd,
-)
+from chainrule.optim.matrix import muon, orthogonalized
 from chainrule.optim.minimize import Minimum, least_squares, minimize
 from chainrule.optim.natural import natural_gradient
 from chainrule.optim.newton import newton
@@ -48,6 +47,7 @@ from chainrule.optim.schedules import (
     step_decay,
 )
 from chainrule.optim.sharpness import sam
+from chainrule.optim.sign import lion
 from chainrule.optim.transform import Optimizer, Problem, apply_updates, chain, global_norm
 
 __all__ = [
@@ -65,6 +65,9 @@ __all__ = [
     "SkipState",
     "Solution",
     "accumulate",
+    "adadelta",
+    "adafactor",
+    "adagrad",
     "adam",
     "adamw",
     "adaptive_grad_clip",
@@ -89,26 +92,35 @@ __all__ = [
     "hessian_free",
     "inverse_sqrt",
     "join",
+    "lamb",
+    "lars",
     "lbfgs",
     "least_squares",
     "levenberg_marquardt",
     "linear_warmup",
+    "lion",
     "lookahead",
     "masked",
     "minimize",
     "momentum",
     "multi_step",
+    "muon",
+    "nadam",
     "natural_gradient",
     "newton",
     "one_cycle",
+    "orthogonalized",
     "partition",
     "polynomial_decay",
+    "radam",
     "reduce_on_plateau",
+    "rmsprop",
     "sam",
     "scale_by_adam",
     "scale_by_factor",
     "scale_by_learning_rate",
     "scale_by_schedule",
+    "scale_by_trust_ratio",
     "sgd",
     "skip_non_finite",
     "step_decay",
