@@ -26,8 +26,7 @@ class Entry:
     exempt: Mapping[str, str] = field(default_factory=dict)
 
 
-BY_PATH = "its groups, or masks, go by path"
-START = "its size at the start is that of the first gradient"
+DECAY = {"descent": "weights decay, wherever the slope leads"}
 PENALTY = "the penalty on weights does not scale with the loss"
 EPSILON = "ε inside of both roots is what the first step is made of"
 NORM = "it takes norms of whole tensors"
@@ -43,22 +42,26 @@ TABLE: dict[str, Entry] = {
         lambda rate: optim.sgd(rate, momentum=0.9, nesterov=True), 0.02, exempt=LINEAR
     ),
     "dampened": Entry(lambda rate: optim.sgd(rate, 0.9, dampening=0.5), 0.05, exempt=LINEAR),
-    "sgd with decay": Entry(lambda rate: optim.sgd(rate, weight_decay=0.1), exempt=LINEAR),
+    "sgd with decay": Entry(
+        lambda rate: optim.sgd(rate, weight_decay=0.1), exempt={**LINEAR, **DECAY}
+    ),
     # -- adaptive
     "adagrad": Entry(lambda rate: optim.adagrad(rate, eps=0.0), 0.5),
     "adagrad that decays": Entry(lambda rate: optim.adagrad(rate, lr_decay=0.01, eps=0.0), 0.5),
-    "adadelta": Entry(lambda rate: optim.adadelta(rate, eps=1e-3), 5.0, exempt={"scale": EPSILON}),
+    "adadelta": Entry(
+        lambda rate: optim.adadelta(rate, eps=1e-3), 3.0, 150, exempt={"scale": EPSILON}
+    ),
     "rmsprop": Entry(lambda rate: optim.rmsprop(rate, eps=0.0), 0.02),
     "centred rmsprop": Entry(
-        lambda rate: optim.rmsprop(rate, 0.9, momentum=0.5, centered=True, eps=1e-12), 0.01
+        lambda rate: optim.rmsprop(rate, 0.9, momentum=0.5, centered=True, eps=1e-30), 0.01
     ),
     # -- Adam
     "adam": Entry(lambda rate: optim.adam(rate, eps=0.0)),
     "adam with decay": Entry(
-        lambda rate: optim.adam(rate, weight_decay=0.1), exempt={"scale": PENALTY}
+        lambda rate: optim.adam(rate, weight_decay=0.1), exempt={"scale": PENALTY, **DECAY}
     ),
     "amsgrad": Entry(lambda rate: optim.adam(rate, amsgrad=True, eps=0.0)),
-    "adamw": Entry(lambda rate: optim.adamw(rate, weight_decay=0.1, eps=0.0)),
+    "adamw": Entry(lambda rate: optim.adamw(rate, weight_decay=0.1, eps=0.0), exempt=DECAY),
     "nadam": Entry(lambda rate: optim.nadam(rate, eps=0.0)),
     "radam": Entry(
         lambda rate: optim.radam(rate, b2=0.9, eps=0.0),
@@ -67,7 +70,9 @@ TABLE: dict[str, Entry] = {
     # -- others
     "lion": Entry(optim.lion, 0.05),
     "lamb": Entry(
-        lambda rate: optim.lamb(rate, weight_decay=0.01, eps=0.0), 0.05, exempt={"elements": NORM}
+        lambda rate: optim.lamb(rate, weight_decay=0.01, eps=0.0),
+        0.05,
+        exempt={"elements": NORM, **DECAY},
     ),
     "lars": Entry(
         lambda rate: optim.lars(rate, 0.5, trust_coefficient=0.1), 0.5, exempt={"elements": NORM}
@@ -77,7 +82,10 @@ TABLE: dict[str, Entry] = {
     ),
     "muon": Entry(
         lambda rate: optim.partition(
-            {"matrix": optim.muon(rate, eps=1e-30), "*": optim.adamw(rate, eps=0.0)}
+            {
+                "matrix": optim.muon(rate, weight_decay=0.0, eps=1e-30),
+                "*": optim.adam(rate, eps=0.0),
+            }
         ),
         exempt=EXEMPT_MATRIX,
     ),
@@ -109,11 +117,16 @@ TABLE: dict[str, Entry] = {
     ),
     "clipped by units": Entry(
         lambda rate: optim.chain(optim.adaptive_grad_clip(0.1), optim.sgd(rate)),
+        steps=300,
         exempt={**LINEAR, "elements": NORM},
     ),
     "noisy": Entry(
         lambda rate: optim.chain(optim.add_noise(1e-4), optim.sgd(rate)),
-        exempt={**LINEAR, "elements": "each element has its own noise"},
+        exempt={
+            **LINEAR,
+            "elements": "each element has its own noise",
+            "descent": "noise leads anywhere",
+        },
     ),
     "grouped": Entry(
         lambda rate: optim.partition(

@@ -177,12 +177,8 @@ class TestLeaves:
         loss, path = quadratic(), trajectory(made(name), 3)[0]
         params = {key: cr.tensor(value, requires_grad=True) for key, value in START.items()}
         bound = made(name).bind(params)
-        if "sam" in name or "plateau" in name:
-            pytest.skip("it needs the loss, which step() is not given")
         for values in path:
-            bound.zero_grad()
-            loss(params).backward()
-            bound.step()
+            bound.step(loss)
             close({k: v.numpy() for k, v in params.items()}, values, rtol=1e-13)
 
 
@@ -228,10 +224,7 @@ def test_the_order_of_elements_does_not_matter(name):
     np.testing.assert_allclose(permuted[-1]["vector"], plain[-1]["vector"][order], rtol=1e-12)
 
 
-FIRST = sorted(set(holding("descent")) - {"noisy"})  # whose noise may lead anywhere
-
-
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", holding("descent"))
 @given(seed=st.integers(0, 2**32 - 1), size=st.floats(-3, 3))
 @settings(max_examples=8, deadline=None)
 def test_the_first_step_leads_down(name, seed, size):
@@ -239,11 +232,8 @@ def test_the_first_step_leads_down(name, seed, size):
     optimizer, params = made(name, 1e-6), parameters()
     slope = {path: cr.tensor(10**size * rng.standard_normal(v.shape)) for path, v in START.items()}
     loss = lambda p: sum((slope[path] * value).sum() for path, value in p.items())
-    zero = parameters(start={path: 1e-9 * value for path, value in START.items()})
-    for point in (params, zero) if "decay" in name else (params,):
-        after, _ = take(optimizer, point, optimizer.init(point), loss)
-        if ("decay" not in name and name not in ("adamw", "lamb", "muon")) or point is zero:
-            assert loss(after).item() < loss(point).item()
+    after, _ = take(optimizer, params, optimizer.init(params), loss)
+    assert loss(after).item() < loss(params).item()
 
 
 def test_gradient_descent_scales_with_the_loss():
