@@ -1,4 +1,4 @@
-"""A run that was killed goes on from its last checkpoint and ends with the bits of one that was not."""
+"""A run that was killed goes on from a checkpoint and ends with the bits of one that was not."""
 
 import errno
 import json
@@ -280,7 +280,7 @@ def test_a_state_that_no_file_can_hold_is_named(tmp_path):
         return {path: -0.1 * g for path, g in grads.items()}, state
 
     odd = optim.Optimizer("odd", lambda params: {"thing": object()}, step)
-    with pytest.raises(cr.core.errors.TreeError, match="a object at .*thing"):
+    with pytest.raises(cr.core.errors.TreeError, match=r"a object at .*thing"):
         fit(tmp_path, optimizer=odd, schedule=None, compile=False)
 
 
