@@ -1,96 +1,101 @@
 """Networks: modules, layers, initialisers and losses."""
 
+from typing import TYPE_CHECKING
+
+from chainrule.core.later import later
 from chainrule.nn import initialisers
-from chainrule.nn.activations import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Softsign,
-    Tanh,
-)
-from chainrule.nn.attention import scaled_dot_product_attention
-from chainrule.nn.cells import GRUCell, LSTMCell, RNNCell
-from chainrule.nn.containers import Flatten, Function, Identity, Residual, Sequential
-from chainrule.nn.convolution import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    ConvTranspose3d,
-)
-from chainrule.nn.dropout import (
-    Dropout,
-    DropPath,
-    SpatialDropout,
-)
-from chainrule.nn.generation import generate
-from chainrule.nn.language import RecurrentLM, TransformerLM
-from chainrule.nn.linear import Bilinear, Embedding, Linear
-from chainrule.nn.losses import (
-    bce_with_logits,
-    cross_entropy,
-    elastic_net_penalty,
-    gaussian_nll,
-    hinge,
-    huber,
-    kl_divergence,
-    l1_penalty,
-    l2_penalty,
-    mae,
-    mse,
-    multi_margin,
-    nll,
-    poisson_nll,
-)
-from chainrule.nn.mlp import MLP
-from chainrule.nn.module import Module, observe, parameter
-from chainrule.nn.multihead import KVCache, MultiheadAttention
-from chainrule.nn.normalisation import (
-    BatchNorm,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    RMSNorm,
-)
-from chainrule.nn.pooling import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-)
-from chainrule.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
-from chainrule.nn.recurrent import GRU, LSTM, RNN
-from chainrule.nn.transformer import (
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
+
+if TYPE_CHECKING:
+    from chainrule.nn.activations import (
+        CELU,
+        ELU,
+        GELU,
+        GLU,
+        SELU,
+        Hardsigmoid,
+        Hardswish,
+        Hardtanh,
+        LeakyReLU,
+        LogSigmoid,
+        LogSoftmax,
+        Mish,
+        PReLU,
+        ReLU,
+        ReLU6,
+        Sigmoid,
+        SiLU,
+        Softmax,
+        Softplus,
+        Softsign,
+        Tanh,
+    )
+    from chainrule.nn.attention import scaled_dot_product_attention
+    from chainrule.nn.cells import GRUCell, LSTMCell, RNNCell
+    from chainrule.nn.containers import Flatten, Function, Identity, Residual, Sequential
+    from chainrule.nn.convolution import (
+        Conv1d,
+        Conv2d,
+        Conv3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+    )
+    from chainrule.nn.dropout import (
+        Dropout,
+        DropPath,
+        SpatialDropout,
+    )
+    from chainrule.nn.generation import generate
+    from chainrule.nn.language import RecurrentLM, TransformerLM
+    from chainrule.nn.linear import Bilinear, Embedding, Linear
+    from chainrule.nn.losses import (
+        bce_with_logits,
+        cross_entropy,
+        elastic_net_penalty,
+        gaussian_nll,
+        hinge,
+        huber,
+        kl_divergence,
+        l1_penalty,
+        l2_penalty,
+        mae,
+        mse,
+        multi_margin,
+        nll,
+        poisson_nll,
+    )
+    from chainrule.nn.mlp import MLP
+    from chainrule.nn.module import Module, observe, parameter
+    from chainrule.nn.multihead import KVCache, MultiheadAttention
+    from chainrule.nn.normalisation import (
+        BatchNorm,
+        GroupNorm,
+        InstanceNorm,
+        LayerNorm,
+        RMSNorm,
+    )
+    from chainrule.nn.pooling import (
+        AdaptiveAvgPool1d,
+        AdaptiveAvgPool2d,
+        AdaptiveAvgPool3d,
+        AdaptiveMaxPool1d,
+        AdaptiveMaxPool2d,
+        AdaptiveMaxPool3d,
+        AvgPool1d,
+        AvgPool2d,
+        AvgPool3d,
+        MaxPool1d,
+        MaxPool2d,
+        MaxPool3d,
+    )
+    from chainrule.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+    from chainrule.nn.recurrent import GRU, LSTM, RNN
+    from chainrule.nn.transformer import (
+        TransformerDecoder,
+        TransformerDecoderLayer,
+        TransformerEncoder,
+        TransformerEncoderLayer,
+    )
 
 __all__ = [
     "CELU",
@@ -187,3 +192,131 @@ __all__ = [
     "poisson_nll",
     "scaled_dot_product_attention",
 ]
+
+later(
+    __name__,
+    {
+        "activations": (
+            "CELU",
+            "ELU",
+            "GELU",
+            "GLU",
+            "SELU",
+            "Hardsigmoid",
+            "Hardswish",
+            "Hardtanh",
+            "LeakyReLU",
+            "LogSigmoid",
+            "LogSoftmax",
+            "Mish",
+            "PReLU",
+            "ReLU",
+            "ReLU6",
+            "Sigmoid",
+            "SiLU",
+            "Softmax",
+            "Softplus",
+            "Softsign",
+            "Tanh",
+        ),
+        "attention": ("scaled_dot_product_attention",),
+        "cells": (
+            "GRUCell",
+            "LSTMCell",
+            "RNNCell",
+        ),
+        "containers": (
+            "Flatten",
+            "Function",
+            "Identity",
+            "Residual",
+            "Sequential",
+        ),
+        "convolution": (
+            "Conv1d",
+            "Conv2d",
+            "Conv3d",
+            "ConvTranspose1d",
+            "ConvTranspose2d",
+            "ConvTranspose3d",
+        ),
+        "dropout": (
+            "Dropout",
+            "DropPath",
+            "SpatialDropout",
+        ),
+        "generation": ("generate",),
+        "language": (
+            "RecurrentLM",
+            "TransformerLM",
+        ),
+        "linear": (
+            "Bilinear",
+            "Embedding",
+            "Linear",
+        ),
+        "losses": (
+            "bce_with_logits",
+            "cross_entropy",
+            "elastic_net_penalty",
+            "gaussian_nll",
+            "hinge",
+            "huber",
+            "kl_divergence",
+            "l1_penalty",
+            "l2_penalty",
+            "mae",
+            "mse",
+            "multi_margin",
+            "nll",
+            "poisson_nll",
+        ),
+        "mlp": ("MLP",),
+        "module": (
+            "Module",
+            "observe",
+            "parameter",
+        ),
+        "multihead": (
+            "KVCache",
+            "MultiheadAttention",
+        ),
+        "normalisation": (
+            "BatchNorm",
+            "GroupNorm",
+            "InstanceNorm",
+            "LayerNorm",
+            "RMSNorm",
+        ),
+        "pooling": (
+            "AdaptiveAvgPool1d",
+            "AdaptiveAvgPool2d",
+            "AdaptiveAvgPool3d",
+            "AdaptiveMaxPool1d",
+            "AdaptiveMaxPool2d",
+            "AdaptiveMaxPool3d",
+            "AvgPool1d",
+            "AvgPool2d",
+            "AvgPool3d",
+            "MaxPool1d",
+            "MaxPool2d",
+            "MaxPool3d",
+        ),
+        "positions": (
+            "LearnedPositions",
+            "RotaryPositions",
+            "SinusoidalPositions",
+        ),
+        "recurrent": (
+            "GRU",
+            "LSTM",
+            "RNN",
+        ),
+        "transformer": (
+            "TransformerDecoder",
+            "TransformerDecoderLayer",
+            "TransformerEncoder",
+            "TransformerEncoderLayer",
+        ),
+    },
+)

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chainrule.core.node import Node
-from chainrule.lower.llvm.conv.emit import emit_conv
 from chainrule.lower.llvm.elementwise import memory_type
-from chainrule.lower.llvm.gemm.emit import emit_gemm
 from chainrule.lower.llvm.ir import Function, Value, lanes
 from chainrule.lower.llvm.kernel import Buffer, Kernel, digits
 from chainrule.lower.llvm.loops.evaluate import Emission
@@ -82,6 +80,8 @@ class _Finish:
 
 def emit_contraction(settings: Settings, name: str, frame: Frame, step: Step) -> list[Kernel]:
     """The kernels of a matrix product and what follows it."""
+    from chainrule.lower.llvm.gemm.emit import emit_gemm  # not before a program needs it
+
     task: GemmTask = step.extra
     group, product = step.group, task.product
     first = group.members[0]
@@ -137,6 +137,8 @@ def _known(
 
 def emit_convolution(settings: Settings, name: str, frame: Frame, step: Step) -> list[Kernel]:
     """The kernels of a convolution and what follows it."""
+    from chainrule.lower.llvm.conv.emit import emit_conv
+
     group = step.group
     first = group.members[0]
     finish = _Finish(settings, frame, group)

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from chainrule.lower.llvm.special import (
-    order,
-    overlay,
-    randomness,
-    running,
-    scatter,
-    sorting,
-    window,
-)
-from chainrule.lower.llvm.special.step import Emitter
 from chainrule.lower.target import NotDefined
 
+if TYPE_CHECKING:
+    from chainrule.lower.llvm.loops.settings import Settings
+    from chainrule.lower.llvm.plan.frame import Frame, Step
+    from chainrule.lower.llvm.special.step import Emitter
+
 __all__ = ["PREPARED", "SPECIAL"]
+
+
+def _in(module: str, emitter: str) -> Emitter:
+    """An emitter of this room, whose module is imported when a program needs it."""
+
+    def emit(settings: Settings, name: str, frame: Frame, step: Step) -> Any:
+        found = getattr(import_module(f"{__name__}.{module}"), emitter)
+        return found(settings, name, frame, step)
+
+    return emit
+
 
 _LAPACK = NotDefined("LAPACK: NumPy calls a tuned factorisation")
 
 _INLINED = NotDefined("rewrites put its graph in its place; NumPy evaluates one that was left")
 
 _ENTRIES: dict[str, Emitter | NotDefined] = {
-    "scatter_add": scatter.scatter_add,
-    "scatter_index": scatter.scatter_index,
-    "overlap_add": window.overlap_add,
-    "cumsum": running.cumsum,
-    "cumprod": running.cumprod,
-    "linear_recurrence": running.linear_recurrence,
-    "argmax": order.argmax,
-    "argmin": order.argmin,
-    "searchsorted": order.searchsorted,
-    "sort": sorting.sort,
-    "argsort": sorting.argsort,
-    "random_bits": randomness.random_bits,
-    "fold_in": randomness.fold_in,
+    "scatter_add": _in("scatter", "scatter_add"),
+    "scatter_index": _in("scatter", "scatter_index"),
+    "overlap_add": _in("window", "overlap_add"),
+    "cumsum": _in("running", "cumsum"),
+    "cumprod": _in("running", "cumprod"),
+    "linear_recurrence": _in("running", "linear_recurrence"),
+    "argmax": _in("order", "argmax"),
+    "argmin": _in("order", "argmin"),
+    "searchsorted": _in("order", "searchsorted"),
+    "sort": _in("sorting", "sort"),
+    "argsort": _in("sorting", "argsort"),
+    "random_bits": _in("randomness", "random_bits"),
+    "fold_in": _in("randomness", "fold_in"),
     "checkpoint": _INLINED,
     "custom_gradient": _INLINED,
     "solve": _LAPACK,
@@ -58,5 +66,5 @@ SPECIAL: Mapping[str, Emitter | NotDefined] = MappingProxyType(_ENTRIES)
 An emitter may also return `NotDefined` for a node that it does not take.
 """
 
-PREPARED: Mapping[str, Emitter] = MappingProxyType({"overlay": overlay.overlay})
+PREPARED: Mapping[str, Emitter] = MappingProxyType({"overlay": _in("overlay", "overlay")})
 """The same for primitives that no graph has before `plan.prepare`."""
