@@ -25,6 +25,7 @@ LAYERS = {
     "optim": 5,
     "train": 5,
     "data": 5,
+    "estimators": 5,
     "explain": 5,
     "prove": 5,
     "diagnose": 5,

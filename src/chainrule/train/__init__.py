@@ -1,5 +1,8 @@
 """Training: the loop, its record, progress, saved models and pictures."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from chainrule.train.callbacks import EarlyStopping, ReduceOnPlateau, StepLimit, TimeLimit
 from chainrule.train.checkpoint import CheckpointError, CheckpointWarning
 from chainrule.train.evaluation import evaluate
@@ -28,6 +31,12 @@ from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Best, Callback, Epoch, GradientNorms, Run, Timings
 from chainrule.train.saving import load, read_metadata, save
 from chainrule.train.step import Step, UnusedParameterWarning, make_step
+
+if TYPE_CHECKING:
+    from chainrule.estimators import LinearRegression as LinearRegression
+    from chainrule.estimators import LogisticRegression as LogisticRegression
+    from chainrule.estimators import MLPClassifier as MLPClassifier
+    from chainrule.estimators import MLPRegressor as MLPRegressor
 
 __all__ = [
     "Best",
@@ -73,3 +82,16 @@ __all__ = [
     "top_k_accuracy",
     "whole",
 ]
+
+ESTIMATORS = ("LinearRegression", "LogisticRegression", "MLPClassifier", "MLPRegressor")
+"""Offered here too, at their first use, since they need scikit-learn."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ESTIMATORS:
+        raise AttributeError(f"module 'chainrule.train' has no attribute {name!r}")
+    return getattr(import_module("chainrule.estimators"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *ESTIMATORS})

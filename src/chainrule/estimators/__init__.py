@@ -1,0 +1,18 @@
+"""Estimators with the interface of scikit-learn, which has to be installed: the extra [data].
+
+They take the arguments of scikit-learn's classes of the same names, minimise the same objectives,
+and fit into its pipelines and searches. `chainrule.train` offers them too.
+"""
+
+from chainrule.core.errors import MissingExtraError
+
+try:
+    import sklearn as _sklearn  # noqa: F401
+except ImportError:
+    raise MissingExtraError("scikit-learn", "data") from None
+
+from chainrule.estimators.linear import LinearRegression
+from chainrule.estimators.logistic import LogisticRegression
+from chainrule.estimators.mlp import MLPClassifier, MLPRegressor
+
+__all__ = ["LinearRegression", "LogisticRegression", "MLPClassifier", "MLPRegressor"]
