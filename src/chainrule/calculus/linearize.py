@@ -53,7 +53,8 @@ class Linearization:
                 )
         picked = [args[index] for index in chosen]
         leaves, self.structure = flatten(picked[0] if isinstance(argnums, int) else tuple(picked))
-        given = [floating_node(name, leaf) for leaf in leaves]
+        network = any(hasattr(argument, "parameters") for argument in picked)
+        given = [floating_node(name, leaf, network) for leaf in leaves]
         self.variables = [fresh_variable(node) for node in given]
         self._constants = {
             variable: node
@@ -163,8 +164,13 @@ def _own(argument: Any) -> Any:
     return structure.build(Tensor(x.node) if type(x) is Tensor else x for x in leaves)
 
 
-def floating_node(name: str, leaf: Any) -> Node:
+def floating_node(name: str, leaf: Any, of_network: bool = False) -> Node:
     """The node of an argument that is to be differentiated with respect to.
+
+    Args:
+        name: of the transformation.
+        leaf: the argument, or a leaf of it.
+        of_network: whether it is a leaf of a network, which may have others that are trained.
 
     Raises:
         DTypeError: if it is not floating-point.
@@ -173,6 +179,11 @@ def floating_node(name: str, leaf: Any) -> Node:
     if not node.type.is_float:
         number = type(leaf) is int
         hint = f"write {leaf}.0 instead of {leaf}" if number else "cast with .astype('float64')"
+        if of_network:
+            hint = (
+                "it is a buffer of a network (a key, a counter): give the parameters alone, "
+                f"cr.{name}(lambda p: loss(model.replace(p)))(model.parameters())"
+            )
         raise DTypeError(
             f"{name} differentiates with respect to floating-point arguments, this one is "
             f"{node.dtype.name}; {hint}, or choose other arguments with argnums"
