@@ -98,6 +98,7 @@ class Access(Scopes, ABC):
                 terms[Repeated(merged, low.extent)] = a
         for var in [v for v in terms if v in self.fixed]:
             constant += terms.pop(var) * self.fixed[var]
+        constant += sum(terms.get(var, 0) * steps for var, steps in self.ahead.items())
         return Affine(constant, tuple(terms.items()))
 
     def _is_unrolled(self, place: Affine) -> bool:
@@ -106,7 +107,7 @@ class Access(Scopes, ABC):
         for high, low, merged in self.merges:
             if high in found or low in found:
                 found.add(merged)
-        return not found.isdisjoint(self.fixed)
+        return not (found.isdisjoint(self.fixed) and found.isdisjoint(self.ahead))
 
     def _dynamic(self, var: Dynamic, mask: Value | None) -> Value:
         """The place an index array names, counted from the front, inside the axis in any case."""
@@ -293,7 +294,7 @@ class Access(Scopes, ABC):
         if special is None:
             special = self._spaced(node, scalar, position, buffer, mask)
         if special is not None:
-            return self._in_register(special, node), self.depth
+            return self.in_register(special, node), self.depth
         pointer, along, scattered, depth = self.address(buffer, scalar, position, mask)
         f = self.f
         if mask is not None or self._is_unrolled(position):
@@ -307,7 +308,7 @@ class Access(Scopes, ABC):
                 value = self.contiguous(scalar, pointer, self.count, mask)
             else:
                 value = self._gathered(scalar, pointer, along, scattered, mask)
-            return self._in_register(value, node), depth
+            return self.in_register(value, node), depth
 
     def _gathered(
         self, scalar: str, pointer: Value, along: int, scattered: Value | None, mask: Value | None
@@ -332,7 +333,8 @@ class Access(Scopes, ABC):
             f"{chosen.type} {chosen.text}, {type} zeroinitializer)",
         )
 
-    def _in_register(self, value: Value, node: Node) -> Value:
+    def in_register(self, value: Value, node: Node) -> Value:
+        """What was read from memory, as it is computed with."""
         return value.ne(0) if node.dtype.kind == "b" else value
 
     def store(

@@ -12,6 +12,7 @@ from chainrule.lower.llvm.loops.access import Access
 from chainrule.lower.llvm.machine import Machine
 from chainrule.lower.llvm.plan.index import Dynamic, Index, flat
 from chainrule.lower.llvm.plan.views import VIEWS, Condition, broadcast_index, pieces
+from chainrule.lower.llvm.plan.walk import Access as Read
 from chainrule.ops.record import Elementwise
 
 __all__ = ["Emission"]
@@ -33,6 +34,10 @@ class Emission(Access):
         status: the buffer of the status word and of a spare one after it; see `Dynamic`.
         accuracy: of functions, see `lower.llvm.elementwise`.
         code: gives the number that the status word takes for a look-up outside of the axis.
+
+    Attributes:
+        bound: values of nodes, or one for each copy of the vector variable, and their depth.
+        taken: elements that are known here and now.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Emission(Access):
         self.place = place
         self.accuracy = accuracy
         self.bound: dict[Node, tuple[Value | list[Value], int]] = {}
+        self.taken: dict[Read, Value] = {}
 
     def bind(self, node: Node, value: Value | list[Value]) -> None:
         """From here on ``node`` has this value, or one for each copy of the vector variable."""
@@ -70,6 +76,8 @@ class Emission(Access):
             return (values[self.copy] if isinstance(values, list) else values), depth
         if node.primitive is LITERAL:
             return self.f.constant(ir_type(node.dtype), node.value), 0
+        if self.taken and (element := self.taken.get(Read(node, index))):
+            return element, self.depth
         key = (node, index, self.copy, None if mask is None else mask.text)
         for depth in range(self.depth, -1, -1):
             found = self.scopes[depth].cache.get(key)

@@ -33,6 +33,7 @@ class Scopes:
         vector_var: the variable that runs along vectors.
         copy: which of several vectors side by side is being written.
         ranges: tighter bounds of variables, here.
+        ahead: variables that are so much further on than their value says, here.
     """
 
     def __init__(self, f: Function, count: int) -> None:
@@ -46,6 +47,7 @@ class Scopes:
         self.ranges: dict[Var, tuple[int, int]] = {}
         self.prefixes: dict[str, int] = {}
         self.fixed: dict[Var, int] = {}
+        self.ahead: dict[Var, int] = {}
 
     @property
     def depth(self) -> int:

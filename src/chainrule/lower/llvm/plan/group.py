@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from chainrule.core.node import LITERAL, Node
+from chainrule.core.node import Node
 from chainrule.lower.llvm.elementwise import defined
 from chainrule.lower.llvm.plan.arena import rounded
 from chainrule.lower.llvm.plan.index import (
@@ -20,10 +20,11 @@ from chainrule.lower.llvm.plan.index import (
     strides_of,
     unflat,
 )
-from chainrule.lower.llvm.plan.views import VIEWS, broadcast_index, pieces
+from chainrule.lower.llvm.plan.views import VIEWS
+from chainrule.lower.llvm.plan.walk import Access, Walk, accesses
 from chainrule.ops.record import Elementwise
 
-__all__ = ["REDUCTIONS", "Access", "Group", "accesses", "is_pointwise"]
+__all__ = ["REDUCTIONS", "ROWS", "SHORT_ROW", "Group", "is_pointwise"]
 
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 """Primitives that fold axes by an operation with a neutral element."""
@@ -33,6 +34,12 @@ PIECES = 32
 
 LARGE = 1 << 14
 """Elements from which a sum across rows is worth taking in the same run as sums along them."""
+
+ROWS = 16
+"""Rows of a block: as many as a vector has lanes, or a multiple."""
+
+SHORT_ROW = 512
+"""Elements of a row up to which a block of rows stays in the cache for further runs over it."""
 
 NARROW = {"loop": 1, "contract": 8, "conv": 5}
 """The kinds of kernels that others join, and the least extent of the last axis for that."""
@@ -51,75 +58,6 @@ def is_pointwise(node: Node) -> bool:
     return defined(primitive.name, node.argument, node.sources[-1].dtype) is None
 
 
-@dataclass(frozen=True)
-class Access:
-    """An element of a stored node that an expression reads.
-
-    ``raw`` are places that are used as numbers (in conditions, divisions), which keeps their loop
-    variables from being merged with others.
-    """
-
-    node: Node
-    index: Index
-
-
-class Walk:
-    """What an expression reads, found by following it down to nodes that ``stop`` names."""
-
-    def __init__(self, stop: Callable[[Node], bool]) -> None:
-        self.stop = stop
-        self.reads: dict[Access, None] = {}
-        self.raw: list[Affine] = []
-        self.cuts: list[tuple[Affine, int]] = []
-        self.nodes = 0
-        self._seen: set[tuple[Node, Index]] = set()
-
-    def follow(self, node: Node, index: Index, at_root: bool = False) -> None:
-        """Collect the reads of ``node`` at ``index``; at the root ``stop`` is not asked."""
-        stack = [(node, index, at_root)]
-        while stack:
-            node, index, root = stack.pop()
-            if node.primitive is LITERAL or (node, index) in self._seen:
-                continue
-            self._seen.add((node, index))
-            self.nodes += 1
-            if not root and (not node.sources or self.stop(node)):
-                self.reads[Access(node, index)] = None
-                for part in index:
-                    self._inside(part, stack)
-            elif node.primitive.name in VIEWS:
-                for piece in pieces(node, index, self._is_stored):
-                    stack.append((piece.source, piece.index, False))
-                    for condition in piece.conditions:
-                        self.raw.append(condition.place)
-                        if condition.step == 1:
-                            self.cuts.append((condition.place, condition.low))
-                            self.cuts.append((condition.place, condition.high))
-                        self._inside(condition.place, stack)
-            else:
-                for source in node.sources:
-                    place = broadcast_index(index, node.shape, source.shape)
-                    stack.append((source, place, False))
-
-    def _is_stored(self, node: Node) -> bool:
-        return not node.sources or self.stop(node)
-
-    def _inside(self, part: Affine, stack: list[tuple[Node, Index, bool]]) -> None:
-        for var, _ in part.terms:
-            if isinstance(var, Dynamic):
-                stack.append((var.node, var.index, False))
-            elif isinstance(var, Quotient):
-                self.raw.append(var.of)
-                self._inside(var.of, stack)
-
-
-def accesses(node: Node, index: Index, stop: Callable[[Node], bool]) -> Walk:
-    """What computing ``node`` at ``index`` reads."""
-    walk = Walk(stop)
-    walk.follow(node, index, at_root=True)
-    return walk
-
-
 @dataclass(eq=False)
 class Group:
     """Nodes that one kernel computes.
@@ -133,7 +71,10 @@ class Group:
         passes: in which run over the reduced variables a member is computed. A row value that
             follows from a reduction of pass 0 belongs to pass 1.
         across: sums over all rows, taken while they are gone through; for the index of the source
-            see `source_index`. What needs them belongs to other groups.
+            see `source_index`. What needs them belongs to other groups. Those of values that a row
+            has one of are `totals`.
+        in_blocks: whether `ROWS` rows are worked on at a time, and what a row has one of is
+            computed for all of them at once.
         full: the members that exist for all variables (the others for the kept ones).
         reads: stored nodes from other groups, and how they are indexed.
         raw: places that are used as numbers.
@@ -149,6 +90,8 @@ class Group:
     source_index: dict[Node, Index] = field(default_factory=dict)
     passes: dict[Node, int] = field(default_factory=dict)
     across: dict[Node, None] = field(default_factory=dict)
+    totals: set[Node] = field(default_factory=set)
+    in_blocks: bool = False
     full: set[Node] = field(default_factory=set)
     reads: dict[Access, None] = field(default_factory=dict)
     raw: list[Affine] = field(default_factory=list)
@@ -185,12 +128,28 @@ class Group:
     @property
     def pieces(self) -> int:
         """How many pieces the rows are taken in where there are sums across them."""
-        return min(PIECES, self.kept_size)
+        return min(PIECES, -(-self.kept_size // ROWS) if self.in_blocks else self.kept_size)
 
     @property
     def partial_bytes(self) -> int:
         """Bytes of the sums across the rows of one piece."""
-        return sum(rounded(node.type.size * node.dtype.itemsize) for node in self.across)
+        return sum(map(self.partial_size, self.across))
+
+    def partial_size(self, node: Node) -> int:
+        """Bytes of one of these; a total has an element for each row of a block."""
+        count = ROWS if node in self.totals else node.type.size
+        return rounded(count * node.dtype.itemsize)
+
+    @property
+    def fits_blocks(self) -> bool:
+        """Whether several rows could be worked on together: there are many, and they are short."""
+        return (
+            self.reduced is not None
+            and self.axes[-1] in self.reduced
+            and self.axes[-1].extent >= 16
+            and self.kept_size >= ROWS
+            and LARGE <= self.size <= SHORT_ROW * self.kept_size
+        )
 
     def position(self, axes: list[Var]) -> Affine:
         """The position of an element among these variables, counted in their order."""
@@ -307,6 +266,8 @@ class Group:
 
     def _join_reduction(self, node: Node, stop: Callable[[Node], bool]) -> bool:
         source, axes = node.sources[0], node.argument[0]
+        if source.type.size == self.kept_size < self.size and self.fits_blocks:
+            return self._join_total(node, stop)
         if source.type.size != self.size or self.size == 0:
             return False
         index = unflat(self.position(self.axes), source.shape)
@@ -319,9 +280,8 @@ class Group:
             return False
         if self.reduced is None and len(self.members) > len(self.full):
             return False
-        walk = accesses(source, index, stop) if not self._ends_at(source, stop) else Walk(stop)
-        if self._ends_at(source, stop):
-            walk.follow(source, index)
+        walk = Walk(stop)
+        walk.follow(source, index)
         found = self._pass_of(walk)
         if found is None or (found > 0 and self._is_one_long_row()):
             return False
@@ -336,22 +296,34 @@ class Group:
             self.reduced = folded
         return True
 
+    def _join_total(self, node: Node, stop: Callable[[Node], bool]) -> bool:
+        """Take in the sum over all rows of what a row has one of."""
+        source = node.sources[0]
+        if node.type.size != 1 or not _is_wide_sum(node):
+            return False
+        index = unflat(self.position(self.kept), source.shape)
+        walk = Walk(stop)
+        walk.follow(source, index)
+        found = self._pass_of(walk)
+        if found is None:
+            return False
+        self._take(node, (Affine(0),) * node.ndim, found, walk)
+        self.source_index[node] = index
+        self.across[node] = None
+        self.totals.add(node)
+        self.in_blocks = True
+        return True
+
     def _can_cross(self, node: Node, folded: frozenset[Var]) -> bool:
         """Whether a reduction over the rows can be taken while each row is worked on."""
         return (
-            node.primitive.name == "sum"
-            and node.type.is_float
-            and node.dtype.itemsize > 2
+            _is_wide_sum(node)
             and self.reduced is not None
             and folded == frozenset(self.kept)
             and self.axes[-1] in self.reduced
             and self.axes[-1].extent >= 16
             and self.size >= LARGE
         )
-
-    @staticmethod
-    def _ends_at(source: Node, stop: Callable[[Node], bool]) -> bool:
-        return not source.sources or stop(source)
 
     def _pass_of(self, walk: Walk) -> int | None:
         """The pass in which an expression can be computed; None if it reads elsewhere in here."""
@@ -387,3 +359,8 @@ class Group:
             for var, _ in position.terms:
                 if isinstance(var, Dynamic):
                     stack.append(flat(var.index, var.node.shape))
+
+
+def _is_wide_sum(node: Node) -> bool:
+    """Whether it is a sum of floats that may be taken in pieces."""
+    return node.primitive.name == "sum" and node.type.is_float and node.dtype.itemsize > 2

@@ -11,12 +11,7 @@ from collections.abc import Sequence
 
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node
-from chainrule.lower.llvm.plan.group import (
-    REDUCTIONS,
-    Access,
-    Group,
-    is_pointwise,
-)
+from chainrule.lower.llvm.plan.group import REDUCTIONS, SHORT_ROW, Group, is_pointwise
 from chainrule.lower.llvm.plan.index import (
     Affine,
     NotAffineError,
@@ -26,6 +21,7 @@ from chainrule.lower.llvm.plan.index import (
     strides_of,
 )
 from chainrule.lower.llvm.plan.views import VIEWS, pieces
+from chainrule.lower.llvm.plan.walk import Access
 from chainrule.ops.record import Call, Elementwise
 
 __all__ = ["Operand", "Schedule", "cost", "strided"]
@@ -33,7 +29,6 @@ __all__ = ["Operand", "Schedule", "cost", "strided"]
 CHEAP = 4
 """Work up to which a value is computed again rather than stored."""
 
-SHORT_ROW = 512
 HEAVY = 12
 """Work, such as that of a logarithm, that is not done for one row at a time if rows are short."""
 
@@ -246,11 +241,14 @@ class Schedule:
         for number in candidates:
             if any(self._before[other] >> number & 1 for other in sources if other != number):
                 continue  # a source needs this group, which then cannot need the source
-            if self._is_slow_in_rows(self.groups[number], node):
+            group = self.groups[number]
+            slow = self._is_slow_in_rows(group, node)
+            if slow and not group.fits_blocks:
                 continue
-            if self.groups[number].join(node, self.stop):
+            if group.join(node, self.stop):
+                group.in_blocks |= slow
                 self._depend(number, needed & ~(1 << number))
-                return self.groups[number]
+                return group
         return None
 
     def _is_slow_in_rows(self, group: Group, node: Node) -> bool:
