@@ -73,7 +73,7 @@ def test_the_command(tmp_path):
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["loss.png", "model.safetensors", "solution.png"]
     error = train.read_metadata(tmp_path / "model.safetensors")["error"]
-    assert f"error      {error:.2%} of the exact" in done.output
+    assert f"error              {error:.2%} of the exact" in done.output
     assert math.isfinite(error)
 
 

@@ -52,7 +52,7 @@ def test_the_command(tmp_path):
     assert (tmp_path / "curve.png").stat().st_size > 1000
     (saved,) = tmp_path.glob("model.*")
     length = train.read_metadata(saved)["test_length"]
-    assert f"test       {length:.1f} of 500" in done.output
+    assert f"test               {length:.1f} of 500" in done.output
     network = train.load(policy(random.key(9)), saved)
     test_key = random.split(random.key(0), 3)[2]
     assert play(network, test_key, 100).up.sum(axis=0).numpy().mean() == pytest.approx(length)

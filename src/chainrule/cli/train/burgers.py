@@ -22,8 +22,15 @@ from rich.markup import escape
 import chainrule as cr
 from chainrule import nn, optim, random, train
 from chainrule.cli import output
-from chainrule.cli.train.digits import widths_of
-from chainrule.cli.train.options import BatchSize, LearningRate, Out, Plots, Seed, guarded
+from chainrule.cli.train.options import (
+    BatchSize,
+    LearningRate,
+    Out,
+    Plots,
+    Seed,
+    guarded,
+    widths_of,
+)
 from chainrule.cli.train.pictures import Curves, draw, lines
 from chainrule.tensor import Tensor
 
@@ -179,10 +186,10 @@ def _burgers(
     error = _values(net, x, t) - wanted
     relative = float(np.linalg.norm(error) / np.linalg.norm(wanted))
     console.print(
-        f"[bold]error      {relative:.2%}[/] of the exact solution (root mean square; "
+        f"[bold]error              {relative:.2%}[/] of the exact solution (root mean square; "
         f"largest {np.abs(error).max():.3f})"
     )
-    console.print(f"time       {seconds:.1f} s")
+    console.print(f"time               {seconds:.1f} s")
     path = train.save(
         net,
         out / "model.safetensors",
@@ -203,7 +210,7 @@ def _burgers(
                 )
             )
         draw(console, *pictures)
-    console.print(f"model      {escape(str(path))}")
+    console.print(f"model              {escape(str(path))}")
     if done < steps:
         raise typer.Exit(130)
 

@@ -229,10 +229,10 @@ def _cartpole(
     lengths = play(learner.network, test_key, 100).up.sum(axis=0).numpy()
     solved = lengths.mean() >= SOLVED
     console.print(
-        f"[bold]test       {lengths.mean():.1f} of {LONGEST} actions[/] (mean of 100 new episodes; "
-        f"solved is {SOLVED}: {'yes' if solved else 'no'})"
+        f"[bold]test               {lengths.mean():.1f} of {LONGEST} actions[/] (mean of 100 new "
+        f"episodes; solved is {SOLVED}: {'yes' if solved else 'no'})"
     )
-    console.print(f"time       {seconds:.1f} s, {len(means)} steps")
+    console.print(f"time               {seconds:.1f} s, {len(means)} steps")
     path = train.save(
         learner.network,
         out / "model.safetensors",
@@ -250,6 +250,6 @@ def _cartpole(
             level=(SOLVED, f"solved: {SOLVED}"),
         )
         draw(console, curve)
-    console.print(f"model      {escape(str(path))}")
+    console.print(f"model              {escape(str(path))}")
     if len(means) < steps:
         raise typer.Exit(130)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import numpy as np
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from chainrule import data, functions, nn, optim, random, train
+from chainrule import data, nn, optim, random
 from chainrule.cli import output
 from chainrule.cli.train.options import (
     BatchSize,
@@ -22,39 +17,56 @@ from chainrule.cli.train.options import (
     Plots,
     Seed,
     guarded,
+    widths_of,
 )
-from chainrule.core.errors import MissingExtraError
-from chainrule.tensor import no_grad, tensor
+from chainrule.cli.train.reading import CLASSES, Reader, learn_to_read
+from chainrule.tensor import Tensor
 
-__all__ = ["EXAMPLE", "digits", "widths_of"]
+__all__ = ["EXAMPLE", "convolutional", "digits", "perceptron"]
 
 EXAMPLE = "chainrule train digits --epochs 10 --hidden 64 --out runs/small"
 
-CLASSES = 10
-PIXELS = 64
+SIDE = 8
 
 
-def widths_of(text: str) -> tuple[int, ...]:
-    """The widths in ``"128,64"``; none in an empty text."""
-    try:
-        widths = tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        widths = (0,)
-    if any(width < 1 for width in widths):
-        raise typer.BadParameter(
-            f"{text!r} is no list of layer widths; write whole numbers above 0 with commas "
-            "between them, such as 128,64",
-            param_hint="'--hidden'",
-        )
-    return widths
+def perceptron(hidden: tuple[int, ...] = (256, 128), *, key: Tensor) -> nn.MLP:
+    """64 pixels to the scores of ten digits."""
+    return nn.MLP(SIDE * SIDE, hidden, CLASSES, key=key)
+
+
+def convolutional(*, key: Tensor) -> nn.Sequential:
+    """Two convolutions 3×3, a pooling to 4×4, a third convolution and a linear layer."""
+    keys = random.split(key, 5)
+    return nn.Sequential(
+        nn.Function(_as_images),
+        nn.Conv2d(1, 32, 3, padding=1, key=keys[0]),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1, key=keys[1]),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1, key=keys[2]),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(0.3, key=keys[3]),
+        nn.Linear(64 * 16, CLASSES, key=keys[4]),
+    )
+
+
+def _as_images(rows: Tensor) -> Tensor:
+    images: Tensor = rows.reshape((-1, 1, SIDE, SIDE))
+    return images
 
 
 def digits(
+    network: Annotated[
+        Literal["mlp", "cnn"],
+        typer.Option(help="A multilayer perceptron, or a convolutional network."),
+    ] = "mlp",
     epochs: Epochs = 30,
     batch_size: BatchSize = 64,
     learning_rate: LearningRate = 3e-3,
     hidden: Annotated[
-        str, typer.Option(help="Widths of the hidden layers; empty for none.")
+        str, typer.Option(help="Widths of the hidden layers of the mlp; empty for none.")
     ] = "256,128",
     label_smoothing: Annotated[
         float,
@@ -66,182 +78,40 @@ def digits(
 ) -> None:
     """Train a network to read handwritten digits.
 
-    A multilayer perceptron learns 1,438 of the 1,797 images (8×8 pixels) of the UCI set of
-    handwritten digits, with cross-entropy and Adam, and is tested on the other 359, which it never
-    learns from. Shows the progress, and in the end the accuracy and the gradient norm of each
-    layer; saves the model, the training curves and the digits it got wrong.
+    A multilayer perceptron or a convolutional network learns 1,438 of the 1,797 images (8×8 pixels)
+    of the UCI set of handwritten digits, with cross-entropy and Adam, and is tested on the other
+    359, which it never learns from. Shows the progress, and in the end the accuracy and the
+    gradient norm of each layer; saves the model, the training curves and the digits it got wrong.
     """
-    console = output.console()
     widths = widths_of(hidden)
+    console = output.console()
     with guarded(out):
-        _digits(
-            console, epochs, batch_size, learning_rate, widths, label_smoothing, seed, out, plots
+        training, test = data.load_digits().split(test=0.2, seed=seed)
+        weights_key, shuffling_key = random.split(random.key(seed))
+        if network == "mlp":
+            model: nn.Sequential = perceptron(widths, key=weights_key)
+            code = f"digits.perceptron({widths}, key=random.key(0))"
+        else:
+            model = convolutional(key=weights_key)
+            code = "digits.convolutional(key=random.key(0))"
+        reader = Reader(
+            task="digits",
+            title="Handwritten digits",
+            model=model,
+            code=code,
+            training=training,
+            test=test,
+            source=data.Loader(training, batch_size, key=shuffling_key),
+            side=SIDE,
         )
-
-
-def _digits(
-    console: Console,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    widths: tuple[int, ...],
-    label_smoothing: float,
-    seed: int,
-    out: Path,
-    plots: bool,
-) -> None:
-    training, test = data.load_digits().split(test=0.2, seed=seed)
-    weights_key, shuffling_key = random.split(random.key(seed))
-    model = nn.MLP(PIXELS, widths, CLASSES, key=weights_key)
-    optimizer = optim.adam(learning_rate)
-    loss = partial(nn.cross_entropy, label_smoothing=label_smoothing)
-    console.print(
-        f"[bold]data[/]      {len(training) + len(test):,} handwritten digits, 8×8 pixels, "
-        f"{CLASSES} classes: {len(training):,} for training, {len(test):,} held out for the test"
-    )
-    least = _least_loss(label_smoothing)
-    smoothed = (
-        f" with labels smoothed by {label_smoothing:g} (least possible loss {least:.4f})"
-        if label_smoothing
-        else ""
-    )
-    console.print(
-        f"[bold]network[/]   {' → '.join(map(str, (PIXELS, *widths, CLASSES)))}, relu, "
-        f"{_count(model):,} parameters"
-    )
-    console.print(
-        f"[bold]training[/]  cross-entropy{smoothed}, {optimizer}, batches of {batch_size}, "
-        f"seed {seed}"
-    )
-
-    run = train.fit(
-        model,
-        loss,
-        training,
-        optimizer=optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        validation=test,
-        metrics=[train.accuracy],
-        key=shuffling_key,
-        callbacks=[train.ProgressBar(console, held_out="test")],
-        progress=False,
-    )
-
-    console.print("\n[bold]gradient of the last training step[/]")
-    console.print(_layer_table(console, run))
-    logits = _logits(model, test)
-    right = int((logits.argmax(axis=1) == test.targets).sum())
-    on_training = train.evaluate(model, loss, training, metrics=[train.accuracy])
-    accuracy = right / len(test)
-    console.print(f"training accuracy  {on_training['accuracy']:.2%}")
-    console.print(f"[bold]test accuracy      {accuracy:.2%}[/]  ({right} of {len(test)} right)")
-    guessing = np.bincount(training.targets).max() / len(training)
-    if run.ended == "finished" and on_training["accuracy"] < 2 * guessing:
-        console.print(
-            f"[yellow]the network has hardly learned: naming always the same digit gives "
-            f"{guessing:.2%}; try another --learning-rate (now {learning_rate:g}) or more "
-            "--epochs[/]",
-            soft_wrap=True,
+        learn_to_read(
+            reader,
+            console,
+            optimizer=optim.adam(learning_rate),
+            epochs=epochs,
+            label_smoothing=label_smoothing,
+            seed=seed,
+            out=out,
+            plots=plots,
+            metadata={"network": network, "hidden": list(widths)},
         )
-    console.print(f"time               {run.seconds:.1f} s, {run.steps:,} steps")
-
-    path = train.save(
-        model,
-        out / "model.safetensors",
-        {
-            "task": "digits",
-            "hidden": list(widths),
-            "seed": seed,
-            "epochs": len(run.history),
-            "steps": run.steps,
-            "test_accuracy": accuracy,
-        },
-    )
-    if plots:
-        _draw(console, run, test, logits, accuracy, least if label_smoothing else None, out)
-    console.print(f"model              {escape(str(path))}; to load it:")
-    console.print(escape(_loading(path, widths)), style="cyan")
-    if run.ended == "interrupted":
-        console.print(f"[yellow]interrupted after {run.steps:,} steps; what was learned is kept[/]")
-        raise typer.Exit(130)
-
-
-def _draw(
-    console: Console,
-    run: train.Run,
-    test: data.Dataset,
-    logits: np.ndarray,
-    accuracy: float,
-    least: float | None,
-    out: Path,
-) -> None:
-    if not run.history:
-        return
-    try:
-        curves = train.plot_curves(
-            run,
-            out / "curves.png",
-            f"Handwritten digits: {accuracy:.1%} of the test images right",
-            held_out=f"test ({len(test)} images, not learned from)",
-            loss="cross-entropy (mean over images, nats)",
-            least=least,
-        )
-        probabilities = functions.softmax(tensor(logits), axis=1).numpy()
-        wrong = int((logits.argmax(axis=1) != test.targets).sum())
-        mistakes = train.plot_mistakes(
-            test.inputs.reshape(-1, 8, 8),
-            test.targets,
-            probabilities,
-            out / "mistakes.png",
-            f"{wrong} of {len(test)} test images read wrongly, the most confident first",
-        )
-    except MissingExtraError as missing:
-        console.print(f"[yellow]no pictures:[/] {escape(output.message(missing))}", soft_wrap=True)
-        return
-    console.print(f"pictures           {escape(str(curves))}, {escape(str(mistakes))}")
-
-
-def _least_loss(label_smoothing: float) -> float:
-    """The entropy of a smoothed label in nats: the cross-entropy of a network that gives it."""
-    label = np.full(CLASSES, label_smoothing / CLASSES)
-    label[0] += 1 - label_smoothing
-    possible = label[label > 0]
-    return float(-(possible * np.log(possible)).sum())
-
-
-def _logits(model: nn.Module, test: data.Dataset) -> np.ndarray:
-    with no_grad():
-        logits: np.ndarray = model(tensor(test.inputs)).numpy()
-    return logits
-
-
-def _layer_table(console: Console, run: train.Run) -> Table:
-    """Each layer with its parameters and the norms of the last gradient."""
-    headings = ("layer", "inputs → outputs", "parameters", "‖∂L/∂weight‖", "‖∂L/∂bias‖")
-    table = output.table(console, *headings)
-    for path, layer in run.model.modules():
-        if isinstance(layer, nn.Linear):
-            outputs, inputs = layer.weight.shape
-            norms = [
-                f"{np.linalg.norm(run.gradients[f'{path}.{name}'].numpy()):.2e}"
-                if f"{path}.{name}" in run.gradients
-                else ""
-                for name in ("weight", "bias")
-            ]
-            table.add_row(path, f"{inputs} → {outputs}", f"{_count(layer):,}", *norms)
-    table.add_section()
-    table.add_row("all", "", f"{_count(run.model):,}")
-    return table
-
-
-def _count(model: nn.Module) -> int:
-    return sum(parameter.size for parameter in model.parameters().values())
-
-
-def _loading(path: Path, widths: tuple[int, ...]) -> str:
-    return (
-        "  from chainrule import nn, random, train\n"
-        f"  model = nn.MLP({PIXELS}, {widths}, {CLASSES}, key=random.key(0))\n"
-        f"  train.load(model, {str(path)!r})"
-    )

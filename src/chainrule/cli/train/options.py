@@ -13,7 +13,7 @@ from rich.markup import escape
 from chainrule.cli import output
 from chainrule.core.errors import ChainRuleError
 
-__all__ = ["BatchSize", "Epochs", "LearningRate", "Out", "Plots", "Seed", "guarded"]
+__all__ = ["BatchSize", "Epochs", "LearningRate", "Out", "Plots", "Seed", "guarded", "widths_of"]
 
 
 def _learning_rate(value: float) -> float:
@@ -70,3 +70,18 @@ def _one_thread() -> AbstractContextManager[Any]:
         return nullcontext()
     limits: AbstractContextManager[Any] = threadpool_limits(1)
     return limits
+
+
+def widths_of(text: str) -> tuple[int, ...]:
+    """The widths in ``"128,64"``; none in an empty text."""
+    try:
+        widths = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        widths = (0,)
+    if any(width < 1 for width in widths):
+        raise typer.BadParameter(
+            f"{text!r} is no list of layer widths; write whole numbers above 0 with commas "
+            "between them, such as 128,64",
+            param_hint="'--hidden'",
+        )
+    return widths

@@ -30,7 +30,7 @@ def draw(console: Console, *pictures: Callable[[], Path]) -> None:
     except MissingExtraError as missing:
         console.print(f"[yellow]no pictures:[/] {escape(output.message(missing))}", soft_wrap=True)
         return
-    console.print(f"pictures   {escape(', '.join(paths))}", soft_wrap=True)
+    console.print(f"pictures           {escape(', '.join(paths))}", soft_wrap=True)
 
 
 def lines(
