@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import typer
 
-from chainrule.cli.train import burgers, cartpole, digits, mnist
+from chainrule.cli.train import adding, burgers, cartpole, digits, mnist
 
 __all__ = ["app"]
 
-TASKS = {"digits": digits, "mnist": mnist, "burgers": burgers, "cartpole": cartpole}
+TASKS = {
+    "digits": digits,
+    "mnist": mnist,
+    "adding": adding,
+    "burgers": burgers,
+    "cartpole": cartpole,
+}
 
 app = typer.Typer(
     help="Train a network on real data.",
