@@ -32,6 +32,7 @@ NAMES = (
     "conv",
     "threads",
     "door",
+    "estimators",
     "native",
 )
 RESULTS = Path(__file__).parent / "results"
