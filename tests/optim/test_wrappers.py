@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import optim
-from chainrule.core.errors import ArgumentError, DomainError, GradientError
+from chainrule.core.errors import ArgumentError, DomainError, GradientError, TreeError
 
 W = {"w": cr.tensor([1.0, -2.0, 3.0]), "b": cr.tensor(0.5)}
 
@@ -113,6 +113,41 @@ def test_too_many_bad_gradients_in_a_row_go_through():
     assert np.isnan(path[3]["w"]).all()
 
 
+class Overflowing(cr.nn.Module):
+    """w·x, whose derivative in w is x + z²."""
+
+    w: cr.Tensor
+
+    def __call__(self, inputs):
+        x, z = inputs[:, :1], inputs[:, 1:]
+        return self.w * x + (self.w - cr.stop_gradient(self.w)) * z * z
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_fit_goes_on_after_a_gradient_that_is_skipped(compile):
+    inputs = np.stack([np.linspace(1.0, 2.0, 8), np.zeros(8)], axis=1)
+    inputs[3, 1] = 1e200
+
+    def trained(optimizer):
+        model = Overflowing(cr.tensor(np.ones(1), requires_grad=True))
+        return cr.train.fit(
+            model,
+            cr.nn.mse,
+            (inputs, 2 * inputs[:, :1]),
+            optimizer=optimizer,
+            epochs=9,
+            batch_size=2,
+            progress=False,
+            compile=compile,
+        )
+
+    run = trained(optim.skip_non_finite(optim.sgd(0.05)))
+    assert (run.ended, run.steps, run.state.skipped.item()) == ("finished", 36, 9)
+    np.testing.assert_allclose(run.model.w.item(), 2.0, rtol=1e-2)
+    with pytest.raises(cr.train.NonFiniteError, match="the gradient of w is not finite"):
+        trained(optim.sgd(0.05))
+
+
 # -- averages --------------------------------------------------------------------------------------
 
 
@@ -135,37 +170,53 @@ AVERAGES = {
 
 
 @pytest.mark.parametrize("name", AVERAGES)
-def test_averages_equal_pytorchs(name):
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_averages_equal_pytorchs(name, place):
     piece, function = AVERAGES[name]
+    scaled = optim.scale_by_schedule(optim.cosine_decay(1.0, 20))
+    pieces = [piece, optim.adam(0.3)] if place == "first" else [optim.adam(0.3), piece]
     gradients = [gradient(number) for number in range(9)]
-    path, state = run(optim.chain(optim.adam(0.3), piece), gradients)
-    plain, _ = run(optim.adam(0.3), gradients)
+    path, state = run(optim.chain(*pieces, scaled), gradients)
+    plain, _ = run(optim.chain(optim.adam(0.3), scaled), gradients)
     same(path[-1], plain[-1])
-    found = optim.averaged(state)
+    found = optim.averaged(state, {key: cr.tensor(value) for key, value in path[-1].items()})
     theirs = torch_average(path, lambda lib, m: lib.AveragedModel(m, avg_fn=function(lib)))
     np.testing.assert_allclose([found["w"][0].item(), found["b"].item()], theirs, rtol=1e-14)
 
 
-def test_the_swa_mean_begins_at_its_start_and_takes_every_other():
+def test_the_swa_mean_begins_at_its_start_and_takes_every_third():
     gradients = [gradient(number) for number in range(11)]
     for count in range(1, 12):
-        piece = optim.chain(optim.sgd(0.3), optim.swa(start=4, every=3))
+        piece = optim.chain(optim.sgd(0.3), optim.swa(start=5, every=3))
         path, state = run(piece, gradients[:count])
         # after steps 1 … 5 only the last counts; 5 is the first of the mean, then 8 and 11
         own = [path[4], *path[7::3]] if count > 5 else [path[-1]]
         mean = {k: np.mean([values[k] for values in own], axis=0) for k in W}
-        same({k: v.numpy() for k, v in optim.averaged(state).items()}, mean, rtol=1e-14)
+        now = {key: cr.tensor(value) for key, value in path[-1].items()}
+        same({k: v.numpy() for k, v in optim.averaged(state, now).items()}, mean, rtol=1e-14)
 
 
 def test_averages_are_found_in_states_of_any_shape():
     inner = optim.partition({"w": optim.chain(optim.sgd(0.1), optim.ema()), "b": optim.sgd(0.2)})
     optimizer = optim.skip_non_finite(optim.lookahead(inner))
-    _, state = run(optimizer, [gradient(1)])
-    assert optim.averaged(state).keys() == {"w"}
+    path, state = run(optimizer, [gradient(1)])
+    now = {key: cr.tensor(value) for key, value in path[-1].items()}
+    same({k: v.numpy() for k, v in optim.averaged(state, now).items()}, {"w": path[-1]["w"]})
     with pytest.raises(ArgumentError, match="holds no averages"):
-        optim.averaged(optim.adam().init(W))
+        optim.averaged(optim.adam().init(W), W)
     with pytest.raises(ArgumentError, match="holds 2 averages"):
-        optim.averaged(optim.chain(optim.ema(), optim.swa()).init(W))
+        optim.averaged(optim.chain(optim.ema(), optim.swa()).init(W), W)
+    with pytest.raises(TreeError, match="must belong to the same model"):
+        optim.averaged(optim.ema().init(W), {"w": W["w"]})
+
+
+def test_averages_of_float16_are_kept_in_float32_and_given_back_in_float16():
+    params = {"w": cr.tensor([1.0], dtype="float16")}
+    grads = {"w": cr.tensor([-1e-3], dtype="float16")}
+    path, state = run(optim.chain(optim.sgd(1.0), optim.ema(0.99)), [grads] * 3, params)
+    assert state[1].average["w"].dtype == np.float32
+    found = optim.averaged(state, {"w": cr.tensor(path[-1]["w"])})
+    assert found["w"].dtype == np.float16
 
 
 def test_lookahead_is_the_algorithm_of_the_paper():

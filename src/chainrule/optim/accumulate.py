@@ -87,9 +87,9 @@ def skip_non_finite(optimizer: Optimizer, *, max_consecutive: int = 10) -> Optim
     """``optimizer``, except that a gradient with a NaN or an infinity changes nothing.
 
     Without it such a gradient goes on into the parameters, and `train.fit` stops: a NaN is a
-    mistake to be found. Skipping is for the few batches that overflow, as with float16. After
-    ``max_consecutive`` steps skipped in a row the next bad gradient is let through, so that a run
-    that is lost fails loudly.
+    mistake to be found. Skipping is for the few batches whose gradient overflows, as with float16.
+    After ``max_consecutive`` steps skipped in a row the next bad gradient is let through, so that a
+    run that is lost fails loudly; a loss that is itself no number still ends a `train.fit`.
 
     Args:
         optimizer: what takes the other steps. Its state, schedules and moments among it, stays

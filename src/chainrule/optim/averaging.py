@@ -1,16 +1,19 @@
 """Averages of the parameters over the steps, which often generalise better than the last ones.
 
-They are kept in the state of a piece at the end of a chain, and do not change the training;
-`averaged` finds them there. Statistics that a network keeps of its activations, as batch
-normalisation does, are those of the last parameters.
+They are kept in the state of a piece, and do not change the training. The piece looks at the
+parameters at which each step begins, so that its place in a chain, and what scales the updates
+after it, do not matter; `averaged` adds the parameters at the end. Statistics that a network keeps
+of its activations, as batch normalisation does, are those of the last parameters.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from chainrule import functions
+from chainrule.core import tree
 from chainrule.core.errors import ArgumentError, DomainError
 from chainrule.optim.common import call_text, checked_count, checked_rate
 from chainrule.optim.transform import Optimizer, Problem, map_leaves, widened
@@ -20,17 +23,60 @@ __all__ = ["AverageState", "LookaheadState", "averaged", "ema", "lookahead", "sw
 
 
 @dataclasses.dataclass(frozen=True)
+class Exponential:
+    """a ← d·a + (1 − d)·θ, from the parameters after the first step."""
+
+    decay: float
+
+    def __call__(self, count: Tensor, a: Tensor, now: Tensor) -> Any:
+        """The average after ``count`` steps, from the one before and the parameter now."""
+        d = functions.astype(functions.where(count <= 1, 0.0, self.decay), a.dtype)
+        return d * a + (1 - d) * now
+
+
+@dataclasses.dataclass(frozen=True)
+class Equal:
+    """a ← (n·a + θ) / (n + 1) after the steps ``start``, ``start + every``, …; θ before."""
+
+    start: int
+    every: int
+
+    def __call__(self, count: Tensor, a: Tensor, now: Tensor) -> Any:
+        """The average after ``count`` steps, from the one before and the parameter now."""
+        since = count - self.start
+        n = functions.maximum(since // self.every, 0)
+        part = functions.astype(1.0 / (n + 1), a.dtype)
+        after = functions.where(since % self.every == 0, a + (now - a) * part, a)
+        return functions.where(since <= 0, now, after)
+
+
+@dataclasses.dataclass(frozen=True)
 class AverageState:
-    """The number of steps done, and the average of the parameters; of float16 ones in float32."""
+    """What an average of parameters remembers; see `averaged`.
+
+    Attributes:
+        count: the number of steps done.
+        average: of the parameters before the last step; of float16 ones in float32.
+        rule: how it goes on.
+    """
 
     count: Tensor
     average: Any
+    rule: Exponential | Equal = dataclasses.field(metadata={"static": True})
+
+    def including(self, params: Any) -> Any:
+        """The average with the parameters of now."""
+
+        def after(a: Tensor, p: Tensor) -> Any:
+            return self.rule(self.count, a, widened(p.detach()))
+
+        return map_leaves("an average of parameters", after, self.average, params)
 
 
 def ema(decay: float = 0.999) -> Optimizer:
     """The exponential moving average a ← d·a + (1 − d)·θ of the parameters after each step.
 
-    Polyak and Juditsky 1992 with weights that decay. It starts at the parameters after the first
+    Polyak and Juditsky 1992, with weights that decay. It starts at the parameters after the first
     step, as torch's AveragedModel does with get_ema_avg_fn; there is no bias to correct.
 
     Args:
@@ -46,30 +92,24 @@ def ema(decay: float = 0.999) -> Optimizer:
     ...     model, cr.nn.mse, (x, 3 * x + 2), epochs=400, progress=False,
     ...     optimizer=cr.optim.chain(cr.optim.sgd(0.1), cr.optim.ema(0.9)),
     ... )
-    >>> smooth = model.replace(cr.optim.averaged(run.state))
+    >>> smooth = model.replace(cr.optim.averaged(run.state, model.parameters()))
     >>> round(smooth(cr.tensor([[2.0]])).item(), 3)
     8.0
     """
     checked_rate("ema", "decay", decay)
-    name = f"ema({decay})"
-
-    def moved(count: Tensor, a: Tensor, now: Tensor) -> Any:
-        d = functions.astype(functions.where(count == 0, 0.0, decay), a.dtype)
-        return d * a + (1 - d) * now
-
-    return _averaging(name, moved)
+    return _averaging(f"ema({decay})", Exponential(decay))
 
 
-def swa(start: int = 0, every: int = 1) -> Optimizer:
+def swa(start: int = 1, every: int = 1) -> Optimizer:
     """The mean of the parameters after the steps ``start``, ``start + every``, …
 
     Stochastic weight averaging, Izmailov et al. 2018 (UAI), algorithm 1: a ← (n·a + θ) / (n + 1),
-    usually over the end of a run, with a constant learning rate. Up to then the average is the
-    parameters themselves.
+    usually over the end of a run, with a constant learning rate. Before ``start`` the average is
+    the parameters themselves.
 
     Args:
-        start: how many steps are done before the first that counts; 0 for all of them.
-        every: so many steps are from one that counts to the next.
+        start: after how many steps the first parameters count; 0 for those at the beginning.
+        every: so many steps are from parameters that count to the next.
 
     Raises:
         DomainError: if an argument is no integer, or out of range.
@@ -81,71 +121,67 @@ def swa(start: int = 0, every: int = 1) -> Optimizer:
     >>> for g in (-1.0, -2.0, -3.0):
     ...     updates, state = optimizer.update(cr.tensor([g]), state, w)
     ...     w = cr.optim.apply_updates(w, updates)
-    >>> w, cr.optim.averaged(state)  # the mean of 1, 3 and 6
+    >>> w, cr.optim.averaged(state, w)  # the mean of 1, 3 and 6
     (tensor([6.]), tensor([3.33333333]))
     """
     checked_count("swa", "start", start, 0)
     checked_count("swa", "every", every)
-
-    def moved(count: Tensor, a: Tensor, now: Tensor) -> Any:
-        since = count - start
-        n = functions.maximum(since // every, 0)
-        part = functions.astype(1.0 / (n + 1), a.dtype)
-        return functions.where((since <= 0) | (since % every == 0), a + (now - a) * part, a)
-
-    return _averaging(call_text(swa, start=start, every=every), moved)
+    return _averaging(call_text(swa, start=start, every=every), Equal(start, every))
 
 
-def _averaging(name: str, moved: Any) -> Optimizer:
-    """A piece that keeps an average, whose next is ``moved(steps before, average, parameter)``."""
-
+def _averaging(name: str, rule: Exponential | Equal) -> Optimizer:
     def init(params: Any) -> AverageState:
-        return AverageState(tensor(0), map_leaves(name, lambda p: widened(p.detach()), params))
+        start = map_leaves(name, lambda p: widened(p.detach()), params)
+        return AverageState(tensor(0), start, rule)
 
     def step(
         grads: Any, state: AverageState, params: Any, problem: Problem | None
     ) -> tuple[Any, AverageState]:
-        def after(a: Tensor, p: Tensor, u: Tensor) -> Any:
-            return moved(state.count, a, widened(p.detach() + u))
-
-        average = map_leaves(name, after, state.average, params, grads)
-        return grads, AverageState(state.count + 1, average)
+        return grads, AverageState(state.count + 1, state.including(params), rule)
 
     return Optimizer(name, init, step)
 
 
-def averaged(state: Any) -> Any:
-    """The averaged parameters in the state of an optimizer, of the structure of the parameters.
+def averaged(state: Any, params: Any) -> Any:
+    """The averaged parameters, of the structure and in the dtypes of ``params``.
 
-    ``model.replace(averaged(run.state))`` is the network with them; see `ema`.
+    ``model.replace(averaged(run.state, model.parameters()))`` is the network with them; see `ema`.
 
     Args:
-        state: of a chain with `ema` or `swa` in it, such as `train.Run.state`.
+        state: of an optimizer with `ema` or `swa` in it, such as `train.Run.state`.
+        params: the parameters now, of which the state does not know yet.
+
+    Returns:
+        The averages. Where only a group of a `partition` is averaged, a dict of these by path.
 
     Raises:
-        ArgumentError: if there is no average in it, or more than one.
+        ArgumentError: if there is no average in the state, or more than one.
+        TreeError: if the parameters are those of another model.
     """
     found = list(_averages(state))
     if len(found) != 1:
         raise ArgumentError(
             f"averaged: the state holds {len(found) or 'no'} averages of parameters; one comes "
-            "from optim.ema() or optim.swa() at the end of a chain"
+            "from optim.ema() or optim.swa() in a chain"
         )
-    return found[0].average
+    own = params
+    if isinstance(found[0].average, dict):
+        at = dict(tree.paths(params))
+        own = {path: at[path] for path in found[0].average if path in at}
+    average = found[0].including(own)
+    return map_leaves("averaged", lambda a, p: functions.astype(a, p.dtype), average, own)
 
 
-def _averages(state: Any) -> Any:
+def _averages(state: Any) -> Iterator[AverageState]:
     if isinstance(state, AverageState):
         yield state
     elif isinstance(state, (tuple, list)):
         for part in state:
             yield from _averages(part)
     elif isinstance(state, dict):
-        for part in state.values():
-            yield from _averages(part)
+        yield from _averages(list(state.values()))
     elif dataclasses.is_dataclass(state):
-        for field in dataclasses.fields(state):
-            yield from _averages(getattr(state, field.name))
+        yield from _averages([getattr(state, field.name) for field in dataclasses.fields(state)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +197,8 @@ def lookahead(optimizer: Optimizer, *, every: int = 5, alpha: float = 0.5) -> Op
     """``every`` steps of ``optimizer``, then part of the way: φ ← φ + α·(θ − φ), θ ← φ.
 
     Zhang, Lucas, Hinton and Ba 2019 (NeurIPS), algorithm 1, with k = ``every``. The state of the
-    fast optimizer goes on over the synchronisation, as in the paper's experiments.
+    fast optimizer goes on over the synchronisation. What scales updates afterwards, such as the
+    ``schedule`` of `train.fit`, would scale the way back too: give the schedule to ``optimizer``.
 
     Args:
         optimizer: of the fast weights θ.

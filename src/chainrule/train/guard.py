@@ -40,7 +40,9 @@ class NonFiniteError(ChainRuleError, FloatingPointError):
 def check_step(
     model: Module, loss: Loss, inputs: Tensor, targets: Tensor, done: Step, number: int
 ) -> None:
-    """Raise if the loss, a gradient or a new parameter of a step is not finite.
+    """Raise if the loss or a new parameter of a step is not finite.
+
+    A gradient that is not, but has left the parameters alone, was skipped by the optimizer.
 
     Args:
         model: as it was before the step.
@@ -67,7 +69,7 @@ def check_step(
     elif done.penalty is not None and not _finite(done.penalty):
         layer = "penalty"
         cause = f"the penalty is {done.penalty.item()}"
-    elif path := _last_bad(done.gradients):
+    elif (path := _last_bad(done.gradients)) and _last_bad(done.parameters):
         layer = path.rpartition(".")[0] or path
         cause = (
             f"the gradient of {path} is not finite although the loss is ({done.loss.item():.3g})"
