@@ -129,6 +129,22 @@ def test_training_natively_draws_the_masks_of_eager_training():
     assert abs(plain.layers[0].weight.numpy() - eager.layers[0].weight.numpy()).max() > 1e-3
 
 
+def test_checkpoints_draw_the_same_masks():
+    class Checkpointed(nn.Module):
+        inner: nn.Sequential
+
+        def __call__(self, x):
+            return cr.checkpoint(lambda x: self.inner(x))(x)
+
+    plain = fitted(model(), False).state_dict()
+    for compile in (True, False):
+        found = fitted(Checkpointed(model()), compile).state_dict()
+        for path, value in plain.items():
+            np.testing.assert_allclose(
+                found[f"inner.{path}"].numpy(), value.numpy(), rtol=1e-4, atol=1e-6, err_msg=path
+            )
+
+
 def test_a_gradient_with_respect_to_parameters_leaves_the_key():
     network = model()
     before = copy.deepcopy(network.buffers())

@@ -63,7 +63,7 @@ def keyed(name, *arguments, shapes, **options):
     return Case(name, arguments, shapes, keyed=True, typed=True, options=options)
 
 
-SPATIAL = {1: (6,), 2: (6, 5), 3: (4, 6, 5)}
+SPATIAL = {1: (6,), 2: (4, 5), 3: (3, 4, 3)}
 CASES = [
     *(plain(name) for name in activations.__all__ if name not in ("GLU", "PReLU")),
     plain("GLU", 1),
@@ -146,13 +146,23 @@ def test_representation_is_short_and_hides_what_is_usual(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_compiles_without_falling_back(case):
-    layer = case.layer().eval()
-    compiled = cr.compile(
-        lambda layer, *inputs: call(case, layer) if not inputs else layer(*inputs)
-    )
-    found = compiled(layer, *case.inputs())
-    np.testing.assert_allclose(found.numpy(), call(case, layer).numpy(), rtol=1e-5, atol=1e-6)
+def test_trains_natively_without_falling_back(case):
+    layer = case.layer()
+    inputs, indices = case.inputs(), [] if case.shapes else [cr.tensor([[0, 4], [2, 2]])]
+
+    def loss(parameters, inputs, indices, key):
+        used = layer.replace(parameters)
+        drops = {"key": key} if isinstance(used, nn.Dropout) else {}
+        outputs = used(*inputs, *indices, **drops)
+        return cr.sin(outputs).sum(), outputs
+
+    slope = cr.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+    compiled = cr.compile(slope)
+    arguments = (layer.parameters(), inputs, indices, cr.random.key(3))
+    for (path, ours), (_, theirs) in zip(
+        tree.paths(compiled(*arguments)), tree.paths(slope(*arguments)), strict=True
+    ):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-5, err_msg=path)
     assert compiled.report().fallbacks == []
 
 
@@ -174,6 +184,21 @@ def test_gradients(case, training):
         f = lambda *inputs, f=f: f({}, *inputs)
         arguments = arguments[1:]
     assert cr.check_gradient(f, *arguments).ok
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("BatchNorm2d", "BatchNorm"), ("MSELoss", "mse"), ("Dropout2d", "SpatialDropout")],
+)
+def test_names_of_pytorch_lead_to_ours(theirs, ours):
+    with pytest.raises(AttributeError, match=f"no attribute '{theirs}'; in chainrule: nn.{ours}$"):
+        getattr(nn, theirs)
+
+
+def test_what_hints_name_is_there():
+    for name, ours in nn._ELSEWHERE.items():
+        assert hasattr(nn, ours), name
+        assert not hasattr(nn, name), name
 
 
 def test_a_gradient_of_a_module_with_a_key_says_what_to_do():

@@ -66,7 +66,8 @@ class BatchNorm(_Affine):
     ``running_mean``, ``running_var`` and ``num_batches_tracked`` are buffers. `train.fit` keeps
     them up to date; a step of your own differentiates with respect to ``model.parameters()``, as
     `train.make_step` does: a derivative with respect to the module itself calls a copy of it, and
-    what the copy learns is lost.
+    what the copy learns is lost. For the same reason no function that is traced by itself, such as
+    that of `cr.checkpoint` or `cr.scan`, may call the layer in training.
 
     Args:
         num_features: number of channels C.
