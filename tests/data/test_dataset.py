@@ -149,6 +149,11 @@ def test_bad_data_is_refused(given, error, words):
         data.as_dataset(given)
 
 
+def test_the_line_that_made_a_bad_data_set_is_named():
+    with pytest.raises(ShapeError, match=r"test_dataset.py:\d+: data.Dataset"):
+        data.Dataset([[1.0]], [1, 2])
+
+
 def test_batch_size_is_at_least_one():
     with pytest.raises(DomainError, match="batch_size"):
         data.batches(([1.0], [1]), 0)

@@ -197,6 +197,15 @@ def test_mapped_files_are_evaluated(tmp_path):
         assert own == wanted
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_wrong_label_is_found_in_the_data_of_a_loader(shuffle):
+    wrong = LABELS.copy()
+    wrong[37] = 9
+    loader = data.Loader((LOGITS, wrong), 7, shuffle=shuffle)
+    with pytest.raises(DomainError, match=r"label 9 is out of range; .* of example 37 of the data"):
+        train.evaluate(same(), cr.nn.cross_entropy, loader)
+
+
 @pytest.mark.parametrize("native", [False, True])
 def test_training_measures_them_on_the_validation_data(native):
     x = RNG.normal(size=(300, 2)).astype("float32")

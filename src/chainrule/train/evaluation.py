@@ -32,6 +32,9 @@ __all__ = ["Evaluation", "evaluate", "examples_of", "named_metrics"]
 
 FIELDS = ("inputs", "targets")
 
+EPOCH = 1
+"""The one that is taken of a source, so that each evaluation sees the same data."""
+
 
 def evaluate(
     model: Module, loss: Loss, data: Any, *, metrics: Sequence[Metric] = (), batch_size: int = 1024
@@ -93,7 +96,7 @@ class Evaluation:
 
     def _batches(self) -> Iterable[Batch]:
         data = self._data
-        return data.epoch(1, dtype=self._dtype) if isinstance(data, Source) else data
+        return data.epoch(EPOCH, dtype=self._dtype) if isinstance(data, Source) else data
 
     def __call__(self, native: bool = False) -> dict[str, float]:
         """Measure the model as it is now; in native code if possible and wanted."""
@@ -139,13 +142,20 @@ class Evaluation:
             values[name] = float(value)
         return values
 
+    def _rows(self, first: int, count: int) -> Sequence[int]:
+        """The numbers in the data of the examples from place ``first`` on."""
+        if isinstance(self._data, Loader):
+            order: list[int] = self._data.order(EPOCH)[first : first + count].tolist()
+            return order
+        return range(first, first + count)
+
     def _in_python(self, inputs: Tensor, targets: Tensor, first: int) -> tuple[np.ndarray, Any]:
         with no_grad():
             outputs = self._model(inputs)
             try:
                 values = [self._loss(outputs, targets)]
             except DomainError as error:
-                rows = range(first, first + len(targets))
+                rows = self._rows(first, len(targets))
                 raise at_example(
                     error, self._loss, outputs, targets, rows, self._name
                 ) from error.__cause__
