@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         poisson_nll,
     )
     from chainrule.nn.mlp import MLP
-    from chainrule.nn.module import Module, observe, parameter
+    from chainrule.nn.module import Module, intercept, observe, parameter
     from chainrule.nn.multihead import KVCache, MultiheadAttention
     from chainrule.nn.normalisation import (
         BatchNorm,
@@ -180,6 +180,7 @@ __all__ = [
     "hinge",
     "huber",
     "initialisers",
+    "intercept",
     "kl_divergence",
     "l1_penalty",
     "l2_penalty",
@@ -304,6 +305,7 @@ later(
         "mlp": ("MLP",),
         "module": (
             "Module",
+            "intercept",
             "observe",
             "parameter",
         ),

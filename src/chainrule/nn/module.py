@@ -22,7 +22,7 @@ from chainrule.core.errors import ChainRuleError, TreeError
 from chainrule.lift import to_numpy
 from chainrule.tensor import Tensor, tensor
 
-__all__ = ["Module", "observe"]
+__all__ = ["Module", "intercept", "observe"]
 
 
 @dataclass_transform(eq_default=False)
@@ -349,10 +349,12 @@ def _nested_repr(value: Any) -> str:
 # -- observing the calls ---------------------------------------------------------------------------
 
 Observer = Callable[[Module, Any], None]
+Interceptor = Callable[[Module, tuple[Any, ...], Any], Any]
 
 
 class _Observers(threading.local):
     active: Observer | None = None
+    interceptor: Interceptor | None = None
 
 
 _observers = _Observers()
@@ -362,6 +364,8 @@ def _observed(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def wrapper(self: Module, *args: Any, **kwargs: Any) -> Any:
         output = call(self, *args, **kwargs)
+        if _observers.interceptor is not None:
+            output = _observers.interceptor(self, args, output)
         if _observers.active is not None:
             _observers.active(self, output)
         return output
@@ -378,6 +382,32 @@ def observe(observer: Observer) -> Iterator[None]:
         yield
     finally:
         _observers.active = before
+
+
+@contextmanager
+def intercept(interceptor: Interceptor) -> Iterator[None]:
+    """Within the block, in this thread, replace the output of every module called.
+
+    Args:
+        interceptor: ``interceptor(module, args, output)`` gives what is returned in place of the
+            output; ``args`` are the positional arguments of the call.
+
+    A zero that is added to an output has the cotangent of the output for a gradient:
+
+    >>> import chainrule as cr
+    >>> layer = cr.nn.Linear(2, 1, key=cr.random.key(0), dtype="float64")
+    >>> def loss(zero):
+    ...     with cr.nn.intercept(lambda module, args, output: output + zero):
+    ...         return (3.0 * layer(cr.ones((1, 2)))).sum()
+    >>> cr.grad(loss)(cr.zeros((1, 1)))
+    tensor([[3.]])
+    """
+    before = _observers.interceptor
+    _observers.interceptor = interceptor
+    try:
+        yield
+    finally:
+        _observers.interceptor = before
 
 
 def parameter(value: Any, dtype: Any = "float32") -> Tensor:

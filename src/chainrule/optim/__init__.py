@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chainrule.optim.gauss_newton import gauss_newton, levenberg_marquardt
     from chainrule.optim.groups import Mask, freeze, masked, partition
     from chainrule.optim.hessian_free import hessian_free
+    from chainrule.optim.kfac import kfac
     from chainrule.optim.layerwise import lamb, lars, scale_by_trust_ratio
     from chainrule.optim.lbfgs import lbfgs
     from chainrule.optim.matrix import muon, orthogonalized
@@ -95,6 +96,7 @@ __all__ = [
     "hessian_free",
     "inverse_sqrt",
     "join",
+    "kfac",
     "lamb",
     "lars",
     "lbfgs",
@@ -194,6 +196,7 @@ later(
             "partition",
         ),
         "hessian_free": ("hessian_free",),
+        "kfac": ("kfac",),
         "layerwise": (
             "lamb",
             "lars",
