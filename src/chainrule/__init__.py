@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule import functions
 from chainrule._version import __version__
 from chainrule.calculus import (
-    GradientCheck,
     Jacobian,
-    TaylorPolynomial,
-    check_gradient,
     derivative,
     directional_derivative,
     grad,
@@ -17,7 +14,6 @@ from chainrule.calculus import (
     hvp,
     jacobian,
     jvp,
-    taylor,
     value_and_grad,
     vjp,
     vmap,
@@ -51,6 +47,7 @@ from chainrule.tracing import Program, trace
 
 if TYPE_CHECKING:
     from chainrule import data, nn, optim, random, train
+    from chainrule.calculus import GradientCheck, TaylorPolynomial, check_gradient, taylor
     from chainrule.compiling import Compiled, CompileWarning, compile
     from chainrule.notation import Formula, parse
 
@@ -110,6 +107,10 @@ __all__ = [
 __all__ += functions.__all__
 
 _LATER = {
+    "GradientCheck": "chainrule.calculus",
+    "TaylorPolynomial": "chainrule.calculus",
+    "check_gradient": "chainrule.calculus",
+    "taylor": "chainrule.calculus",
     "Compiled": "chainrule.compiling",
     "CompileWarning": "chainrule.compiling",
     "compile": "chainrule.compiling",

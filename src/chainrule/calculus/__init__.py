@@ -4,7 +4,8 @@ Each follows one pattern (see `linearize`): put fresh variables in place of the 
 function, and read the graph that it left behind.
 """
 
-from chainrule.calculus.check import GradientCheck, check_gradient
+from typing import TYPE_CHECKING
+
 from chainrule.calculus.first import (
     derivative,
     directional_derivative,
@@ -14,8 +15,12 @@ from chainrule.calculus.first import (
     vjp,
 )
 from chainrule.calculus.matrices import Jacobian, hessian, hvp, jacobian
-from chainrule.calculus.series import TaylorPolynomial, taylor
 from chainrule.calculus.vectorize import vmap
+from chainrule.core.later import later
+
+if TYPE_CHECKING:
+    from chainrule.calculus.check import GradientCheck, check_gradient
+    from chainrule.calculus.series import TaylorPolynomial, taylor
 
 __all__ = [
     "GradientCheck",
@@ -34,3 +39,11 @@ __all__ = [
     "vjp",
     "vmap",
 ]
+
+later(
+    __name__,
+    {
+        "check": ("GradientCheck", "check_gradient"),
+        "series": ("TaylorPolynomial", "taylor"),
+    },
+)
