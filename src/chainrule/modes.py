@@ -21,6 +21,7 @@ class _Mode(threading.local):
     notes: dict[Node, set[SourceLine]] | None = None
     conversions: list[bool] | None = None
     weak: set[Node] | None = None
+    since: int | None = None
 
 
 current = _Mode()
@@ -32,24 +33,28 @@ def mode(
     grad: bool | None = None,
     notes: dict[Node, set[SourceLine]] | None = None,
     weak: set[Node] | None = None,
+    since: int | None = None,
 ) -> Iterator[None]:
     """Within the block record derivatives or not, and note the source line of every node.
 
     ``weak`` are nodes that stand for Python numbers, which do not widen an array; what is computed
-    from them alone is added.
+    from them alone is added. ``since`` is the number of the first node of a function that is traced
+    by itself, such as the body of a loop.
     """
-    before = (current.grad, current.notes, current.weak)
+    before = (current.grad, current.notes, current.weak, current.since)
     if grad is not None:
         current.grad = grad
     if notes is not None:
         current.notes = notes
     if weak is not None:
         current.weak = weak
+    if since is not None:
+        current.since = since
     current.special = not current.grad or current.notes is not None
     try:
         yield
     finally:
-        current.grad, current.notes, current.weak = before
+        current.grad, current.notes, current.weak, current.since = before
         current.special = not current.grad or current.notes is not None
 
 

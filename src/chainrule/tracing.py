@@ -163,7 +163,7 @@ def trace_closure(
     """
     start = input_node(array_type((), BOOL)).serial
     holes = [input_node(type) for type in types]
-    with mode(grad=True):
+    with mode(grad=True, since=start):
         returned = f(*structure.build(map(Tensor, holes)))
     results, result = flatten(returned)
     outputs, _ = without_aliases([as_node(leaf) for leaf in results], since=start)

@@ -3,7 +3,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim, train
-from chainrule.core.errors import DomainError, ShapeError
+from chainrule.core.errors import DomainError, ShapeError, TraceError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(3.0, 2.0, size=(8, 6, 5))
@@ -93,6 +93,35 @@ class TestBatchNorm:
         with pytest.raises(ShapeError, match=r"more than one value for each channel.*larger batch"):
             layer(cr.ones(shape))
         assert layer.eval()(cr.ones(shape)).shape == shape
+
+    def test_where_statistics_would_be_lost_is_said(self):
+        layer = nn.BatchNorm(6, dtype="float64")
+        x = cr.tensor(X)
+        checkpointed = cr.checkpoint(lambda x: layer(x))
+        with pytest.raises(
+            TraceError, match=r"BatchNorm sets running_mean .*cr\.checkpoint.*be lost"
+        ):
+            checkpointed(x)
+        assert not layer.running_mean.is_traced
+        assert layer.num_batches_tracked.item() == 0
+        np.testing.assert_array_equal(checkpointed.__wrapped__(x).numpy(), layer(x).numpy())
+        layer.eval()
+        np.testing.assert_allclose(checkpointed(x).numpy(), layer(x).numpy(), rtol=1e-14)
+
+    def test_a_loop_carries_the_statistics(self):
+        layer = nn.BatchNorm(6, dtype="float64")
+
+        def step(buffers, x):
+            used = layer.replace(buffers)
+            y = used(x)
+            return {path: used.state_dict()[path] for path in buffers}, y
+
+        batches = cr.tensor(RNG.normal(size=(4, 8, 6, 5)))
+        after, _ = cr.scan(step, layer.buffers(), batches)
+        for x in batches:
+            layer(x)
+        for path, value in layer.buffers().items():
+            np.testing.assert_allclose(after[path].numpy(), value.numpy(), rtol=1e-12)
 
     def test_state_round_trip(self):
         one, other = nn.BatchNorm(6), nn.BatchNorm(6)

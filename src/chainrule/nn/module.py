@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 import numpy as np
 
 from chainrule.core import tree
-from chainrule.core.errors import ChainRuleError, TreeError
+from chainrule.core.errors import ChainRuleError, TraceError, TreeError
+from chainrule.core.node import INPUT, Node
 from chainrule.lift import to_numpy
+from chainrule.modes import current
 from chainrule.tensor import Tensor, tensor
 
 __all__ = ["Module", "intercept", "observe"]
@@ -72,6 +74,11 @@ class Module:
             if name in _ELSEWHERE:
                 message += f"; in chainrule: {_ELSEWHERE[name]}"
             raise AttributeError(message, name=name, obj=self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if current.since is not None and isinstance(value, Tensor):
+            _check_stays(self, name, value.node, current.since)
+        super().__setattr__(name, value)
 
     # -- tensors by path ---------------------------------------------------------------------------
 
@@ -234,6 +241,31 @@ _ELSEWHERE = {
     "to": "the dtype is an argument of the layer, such as dtype='float64'",
 }
 """What others call methods, and what does it here."""
+
+
+def _check_stays(module: Module, name: str, node: Node, since: int) -> None:
+    """Raise if a buffer would be lost: one from outside that gets a value of a traced body.
+
+    What is computed from captured tensors alone, such as the next key, is computed outside.
+    """
+    before = vars(module).get(name)
+    if not isinstance(before, Tensor) or before.node.serial >= since:
+        return
+    seen: set[Node] = set()
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if node in seen or node.serial < since:
+            continue
+        if node.primitive is INPUT:
+            raise TraceError(
+                f"{type(module).__name__} sets {name} when it is called, here in a function that "
+                "is traced by itself (cr.checkpoint, cr.scan, cr.cond, cr.while_loop), where the "
+                "new value would be lost. Call the layer outside of it, or use model.eval(); in a "
+                "loop carry model.buffers() along, and put them into the model by model.replace."
+            )
+        seen.add(node)
+        waiting.extend(node.sources)
 
 
 # -- the pytree ------------------------------------------------------------------------------------

@@ -66,8 +66,8 @@ class BatchNorm(_Affine):
     ``running_mean``, ``running_var`` and ``num_batches_tracked`` are buffers. `train.fit` keeps
     them up to date; a step of your own differentiates with respect to ``model.parameters()``, as
     `train.make_step` does: a derivative with respect to the module itself calls a copy of it, and
-    what the copy learns is lost. For the same reason no function that is traced by itself, such as
-    that of `cr.checkpoint` or `cr.scan`, may call the layer in training.
+    what the copy learns is lost. For the same reason a function that is traced by itself, such as
+    that of `cr.checkpoint`, cannot call the layer in training.
 
     Args:
         num_features: number of channels C.
@@ -80,6 +80,7 @@ class BatchNorm(_Affine):
         DomainError: if an argument is out of range.
         ShapeError: when called, if the input is not of shape (N, C, …), or in training has only one
             value for each channel, which says nothing about the variance.
+        TraceError: when called in training by a function whose new statistics would be lost.
 
     >>> import chainrule as cr
     >>> norm = cr.nn.BatchNorm(2)
@@ -135,10 +136,10 @@ class BatchNorm(_Affine):
         return self._affine(_standardized(wide, mean, variance, self.eps), x.dtype, True)
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
-        self.num_batches_tracked = self.num_batches_tracked + 1
+        batches = self.num_batches_tracked + 1
         share: Any = self.momentum
         if share is None:
-            share = 1 / functions.astype(self.num_batches_tracked, self.running_mean.dtype)
+            share = 1 / functions.astype(batches, self.running_mean.dtype)
 
         def moved(running: Tensor, batch: Tensor) -> Tensor:
             batch = functions.astype(batch.reshape(running.shape), running.dtype)
@@ -147,6 +148,7 @@ class BatchNorm(_Affine):
 
         self.running_mean = moved(self.running_mean, mean)
         self.running_var = moved(self.running_var, variance)
+        self.num_batches_tracked = batches
 
     def extra_repr(self) -> str:
         affine = "" if self.weight is not None else ", affine=False"
