@@ -200,11 +200,24 @@ class Access(Scopes, ABC):
             return self.f.load(scalar, pointer)
         if mask is None:
             return self.f.load(vector(count, scalar), pointer)
+        active = self.prefixes.get(mask.text, count)
+        short = 1 << (active - 1).bit_length()
+        if short < count:  # what is read then hardly ever lies in two lines of the cache
+            value = self.contiguous(scalar, pointer, short, self._part(short, active))
+            zero = self.f.constant(vector(count, scalar), 0)
+            if short == 1:
+                return zero.with_lane(0, value)
+            wide = value.shuffle([*range(short), *[0] * (count - short)])
+            return wide.shuffle([*range(short), *range(count + short, 2 * count)], zero)
         return self.f.masked_load(vector(count, scalar), pointer, self.widened(mask, count))
 
     def _part(self, count: int, active: int | None) -> Value | None:
         """A mask for the first lanes of ``count``; None if all are active."""
-        return None if active is None or active >= count else self.f.mask(count, active)
+        if active is None or active >= count:
+            return None
+        mask = self.f.mask(count, active)
+        self.prefixes[mask.text] = active
+        return mask
 
     def _repeated(
         self, scalar: str, position: Affine, buffer: Buffer, mask: Value | None
