@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import typer
 
-from chainrule.cli.train import adding, burgers, cartpole, digits, mnist
+from chainrule.cli.train import adding, burgers, cartpole, digits, mnist, shakespeare
 
 __all__ = ["app"]
 
 TASKS = {
     "digits": digits,
     "mnist": mnist,
+    "shakespeare": shakespeare,
     "adding": adding,
     "burgers": burgers,
     "cartpole": cartpole,

@@ -88,7 +88,6 @@ def mnist(
             transform=augmentation() if augmented else None,
             prefetch=2,
         )
-        steps = epochs * source.steps_per_epoch
         learn_to_read(
             Reader(
                 task="mnist",
@@ -101,7 +100,8 @@ def mnist(
                 side=SIDE,
             ),
             console,
-            optimizer=optim.adam(optim.cosine_decay(learning_rate, steps)),
+            optimizer=optim.adam(learning_rate),
+            schedule=optim.cosine_decay(1.0),
             epochs=epochs,
             label_smoothing=label_smoothing,
             seed=seed,

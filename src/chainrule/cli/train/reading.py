@@ -52,6 +52,7 @@ def learn_to_read(
     console: Console,
     *,
     optimizer: optim.Optimizer,
+    schedule: optim.Schedule | None = None,
     epochs: int,
     label_smoothing: float,
     seed: int,
@@ -78,14 +79,16 @@ def learn_to_read(
         else ""
     )
     console.print(
-        f"[bold]training[/]  cross-entropy{smoothed}, {optimizer}, batches of "
-        f"{reader.source.batch_size}, seed {seed}"
+        f"[bold]training[/]  cross-entropy{smoothed}, {optimizer}"
+        f"{f' times {schedule}' if schedule else ''}, batches of {reader.source.batch_size}, "
+        f"seed {seed}"
     )
     run = train.fit(
         model,
         partial(nn.cross_entropy, label_smoothing=label_smoothing),
         reader.source,
         optimizer=optimizer,
+        schedule=schedule,
         epochs=epochs,
         validation=test,
         metrics=[train.accuracy],
