@@ -62,7 +62,7 @@ def fit(folder, kind="arrays", **options):
     options = {
         "optimizer": optim.chain(optim.clip_by_global_norm(0.5), optim.adamw(0.05)),
         "schedule": optim.linear_warmup(5, then=optim.cosine_decay()),
-        "penalty": lambda model: 1e-3 * (model[1].layers[0].weight ** 2).sum(),
+        "penalty": lambda parameters: 1e-3 * nn.l2_penalty(parameters),
         "epochs": 6,
         "batch_size": 16 if kind == "arrays" else None,
         "validation": (X[:30], Y[:30]),

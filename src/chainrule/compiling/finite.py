@@ -77,7 +77,11 @@ def evaluated(graph: Graph, inputs: Sequence[Any]) -> Iterator[tuple[Node, list[
 
 def _made_at(graph: Graph, node: Node) -> str:
     lines = sorted(map(str, graph.notes.get(node, ())))
-    return f", made at {' and '.join(lines)}" if lines else ""
+    if lines:
+        return f", made at {' and '.join(lines)}"
+    # a derivative has no line of its own, but it is computed from what was
+    near = sorted({str(line) for source in node.sources for line in graph.notes.get(source, ())})
+    return f", in the derivative of what was made at {' and '.join(near)}" if near else ""
 
 
 def _is_finite(value: Any) -> bool:

@@ -28,6 +28,7 @@ from chainrule.train.metrics import (
 )
 from chainrule.train.plots import plot_curves, plot_mistakes
 from chainrule.train.progress import ProgressBar
+from chainrule.train.range_test import RangeTest, find_lr
 from chainrule.train.run import Best, Callback, Epoch, GradientNorms, Run, Timings
 from chainrule.train.saving import load, read_metadata, save
 from chainrule.train.step import Step, UnusedParameterWarning, make_step
@@ -50,6 +51,7 @@ __all__ = [
     "GradientNorms",
     "NonFiniteError",
     "ProgressBar",
+    "RangeTest",
     "ReduceOnPlateau",
     "Run",
     "RunLog",
@@ -64,6 +66,7 @@ __all__ = [
     "confusion_matrix",
     "evaluate",
     "f1",
+    "find_lr",
     "fit",
     "load",
     "make_step",

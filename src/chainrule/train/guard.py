@@ -65,7 +65,7 @@ def check_step(
             if layer
             else f"the loss is {done.loss.item()} although the outputs of all layers are finite"
         )
-        origin = _origin(model, loss, inputs, targets)
+        origin = _origin(model, loss, inputs, targets, done)
     elif done.penalty is not None and not _finite(done.penalty):
         layer = "penalty"
         cause = f"the penalty is {done.penalty.item()}"
@@ -74,7 +74,7 @@ def check_step(
         cause = (
             f"the gradient of {path} is not finite although the loss is ({done.loss.item():.3g})"
         )
-        origin = _origin(model, loss, inputs, targets, of_gradient=True)
+        origin = _origin(model, loss, inputs, targets, done, of_gradient=True)
     elif path := _last_bad(done.parameters):
         layer = path.rpartition(".")[0] or path
         updated_beyond = True
@@ -96,16 +96,22 @@ def check_step(
 
 
 def _origin(
-    model: Module, loss: Loss, inputs: Tensor, targets: Tensor, of_gradient: bool = False
+    model: Module,
+    loss: Loss,
+    inputs: Tensor,
+    targets: Tensor,
+    done: Step,
+    of_gradient: bool = False,
 ) -> str:
     """The first operation whose result is not finite, with its line; empty where the network or the
     loss cannot be traced."""
-    parameters, buffers = model.parameters(), model.buffers()
+    own = model.state_dict()
+    before = ({path: own[path] for path in part} for part in (done.parameters, done.buffers))
 
     def objective(parameters: Tensors, buffers: Tensors, inputs: Tensor, targets: Tensor) -> Any:
         return loss(model.replace(parameters | buffers)(inputs), targets)
 
-    args = ({path: p.detach() for path, p in parameters.items()}, buffers, inputs, targets)
+    args = (*before, inputs, targets)
     try:
         graph = trace(grad(objective) if of_gradient else objective, *args).graph
         leaves = [leaf.numpy() for leaf in tree.flatten(args)[0]]

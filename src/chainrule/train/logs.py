@@ -51,6 +51,7 @@ class RunLog(Callback):
         self._warned = False
 
     def started(self, run: Run) -> None:
+        self._file = None
         self._file = _place(self.path, run, "log.jsonl")
         self._waiting, self._warned = [], False
         versions = {"chainrule": __version__, "numpy": np.__version__}
@@ -82,7 +83,8 @@ class RunLog(Callback):
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         line = json.dumps(_finite({"event": event, "time": now, **content}), allow_nan=False)
         self._waiting.append(line)
-        assert self._file is not None
+        if self._file is None:  # the run failed before it started
+            return
         try:
             _append(self._file, self._waiting)
         except OSError as error:
@@ -155,8 +157,8 @@ class TensorBoard(Callback):
             self._writer.add_scalar(f"validation/{name}", value, run.steps)
         self._writer.add_scalar("factor", epoch.factor, run.steps)
         if epoch.gradients is not None:
-            self._writer.add_scalar("gradient norm/median", epoch.gradients.median, run.steps)
-            self._writer.add_scalar("gradient norm/largest", epoch.gradients.largest, run.steps)
+            self._writer.add_scalar("gradient_norm/median", epoch.gradients.median, run.steps)
+            self._writer.add_scalar("gradient_norm/largest", epoch.gradients.largest, run.steps)
         self._writer.flush()
 
     def ended(self, run: Run) -> None:

@@ -92,8 +92,9 @@ def fit(
         schedule: a factor on the updates as a function of the number of steps done, 1 for the
             learning rate of the optimizer: such as ``optim.cosine_decay()``, which takes the whole
             training.
-        penalty: ``penalty(model)`` is added to the loss in each step, such as ``lambda model: 1e-4
-            * (model.weight**2).sum()``. It is measured beside the loss, not as a part of it.
+        penalty: ``penalty(parameters)``, a scalar of the parameters by path, is added to the loss
+            in each step, such as ``lambda p: 1e-4 * nn.l1_penalty(p)``. It is measured beside the
+            loss, not as a part of it.
         epochs: passes over the data.
         batch_size: examples a step, by default 32; a loader has its own.
         validation: data of the same kind, measured after every epoch and never trained on.

@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 Loss = Callable[[Any, Any], Tensor]
-Penalty = Callable[[Any], Tensor]
 Metric = Callable[[Any, Any], Any]
 Tensors = dict[str, Tensor]
+Penalty = Callable[[Tensors], Tensor]
 
 METHODS = ("adam", "adamw", "sgd")
 
@@ -67,7 +67,7 @@ def make_step(
 
     Args:
         model, loss, optimizer: as for `fit`.
-        penalty: ``penalty(model)`` is a scalar that is added to the loss.
+        penalty: ``penalty(parameters)`` is a scalar that is added to the loss.
 
     Raises:
         ArgumentError: if ``optimizer`` is none, or is bound to a model.
@@ -102,7 +102,7 @@ def make_step(
         network = model.replace(parameters | buffers)
         outputs = network(inputs)
         value = loss(outputs, targets)
-        extra = None if penalty is None else _penalized(penalty, network)
+        extra = None if penalty is None else _penalized(penalty, parameters)
         if not isinstance(value, Tensor) or not (value.requires_grad or value.is_traced):
             raise GradientError(
                 "the loss does not depend on any parameter of the model. Compute it from the "
@@ -113,7 +113,7 @@ def make_step(
         _check_captured(model, total, (parameters, buffers, inputs, targets))
         if not warned:
             warned = True
-            _warn_of_unused(total, parameters)
+            _warn_of_unused(model, total, parameters)
         return total, (value, extra, outputs, after_call(model, network, parameters, buffers))
 
     differentiate = value_and_grad(objective, has_aux=True)
@@ -130,7 +130,7 @@ def make_step(
         total, (value, extra, outputs, buffers) = found
 
         problem = Problem(
-            lambda at: _predicted(model.replace(at | before), inputs, penalty),
+            lambda at: _predicted(model.replace(at | before), inputs, at, penalty),
             lambda predicted: _measured(loss, predicted, targets, penalty),
             total,
         )
@@ -141,18 +141,20 @@ def make_step(
     return step
 
 
-def _penalized(penalty: Penalty, network: Module) -> Tensor:
-    value = penalty(network)
+def _penalized(penalty: Penalty, parameters: Tensors) -> Tensor:
+    value = penalty(parameters)
     if not isinstance(value, Tensor) or value.shape != ():
         shown = f"a tensor of shape {value.shape}" if isinstance(value, Tensor) else repr(value)
         raise GradientError(f"the penalty is a scalar tensor, a sum over parameters, not {shown}")
     return value
 
 
-def _predicted(network: Module, inputs: Tensor, penalty: Penalty | None) -> Any:
+def _predicted(
+    network: Module, inputs: Tensor, parameters: Tensors, penalty: Penalty | None
+) -> Any:
     """The outputs, and with them the penalty where there is one."""
     outputs = network(inputs)
-    return outputs if penalty is None else (outputs, penalty(network))
+    return outputs if penalty is None else (outputs, penalty(parameters))
 
 
 def _measured(loss: Loss, predicted: Any, targets: Tensor, penalty: Penalty | None) -> Tensor:
@@ -163,9 +165,9 @@ def _measured(loss: Loss, predicted: Any, targets: Tensor, penalty: Penalty | No
     return total
 
 
-def _warn_of_unused(total: Tensor, parameters: Tensors) -> None:
+def _warn_of_unused(model: Module, total: Tensor, parameters: Tensors) -> None:
     reached = _reached(total.node)
-    unused = [path for path, value in parameters.items() if value.node not in reached]
+    unused = [path for path in model.parameters() if parameters[path].node not in reached]
     if unused:
         warn_user(
             f"the loss does not depend on {', '.join(unused)}: the gradient is 0, whatever the "
@@ -224,9 +226,8 @@ def _captured(model: Module, leaf: Node) -> str:
             return (
                 f"the loss depends on the parameter {path} other than through the outputs. The "
                 "network is called on a copy of the model, so that this part of the gradient would "
-                "be lost. For a penalty use the weight_decay of the optimizer, such as "
-                "optim.adamw(1e-3, weight_decay=0.01), or let the network return what the loss "
-                "needs."
+                "be lost. Give a penalty by itself, fit(penalty=lambda parameters: 1e-4 * "
+                "nn.l2_penalty(parameters)), or let the network return what the loss needs."
             )
     return (
         f"the loss depends on a tensor of type {leaf.type!r} that requires a gradient and is no "
