@@ -98,9 +98,7 @@ class TestBatchNorm:
         layer = nn.BatchNorm(6, dtype="float64")
         x = cr.tensor(X)
         checkpointed = cr.checkpoint(lambda x: layer(x))
-        with pytest.raises(
-            TraceError, match=r"BatchNorm sets running_mean .*cr\.checkpoint.*be lost"
-        ):
+        with pytest.raises(TraceError, match=r"BatchNorm sets running_mean .*checkpoint.*be lost"):
             checkpointed(x)
         assert not layer.running_mean.is_traced
         assert layer.num_batches_tracked.item() == 0
