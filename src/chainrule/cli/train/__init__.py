@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import typer
 
-from chainrule.cli.train import adding, burgers, cartpole, digits, mnist, shakespeare
+from chainrule.cli.train import adding, burgers, cartpole, digits, mnist, shakespeare, tabular
 
 __all__ = ["app"]
 
 TASKS = {
     "digits": digits,
     "mnist": mnist,
+    "tabular": tabular,
     "shakespeare": shakespeare,
     "adding": adding,
     "burgers": burgers,
