@@ -251,8 +251,8 @@ def tabular() -> None:
     Logistic regression and a support vector machine (hinge loss) tell benign from malignant breast
     tumours, 569 patients and 30 features; linear, ridge and lasso regression predict the course of
     diabetes, 442 patients and 10 features. Scores are those on the data that they were fitted to:
-    what is shown is that the minimum is found, by how much the coefficients differ at most, relative to
-    the largest. Needs scikit-learn, which has the data.
+    what is shown is that the minimum is found. Coefficients differ by so much at most, relative to
+    the largest of them. Needs scikit-learn, which has the data.
     """
     with guarded(Path()):
         console = output.console()
