@@ -3,7 +3,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import optim
-from chainrule.core.errors import ArgumentError, DomainError, GradientError
+from chainrule.core.errors import ArgumentError, DomainError, GradientError, ShapeError
 
 OPTIMIZERS = {
     "sgd": lambda rate: optim.sgd(rate),
@@ -102,12 +102,58 @@ def test_chain_feeds_one_into_the_next():
         lambda: optim.adam(b1=1.0),
         lambda: optim.adam(b2=-0.1),
         lambda: optim.adam(eps=-1e-8),
-        lambda: optim.clip_by_global_norm(0.0),
+        lambda: optim.sgd(0.1, momentum=0.9, nesterov=True, dampening=0.1),
+        lambda: optim.sgd(0.1, dampening=-0.1),
+        lambda: optim.sgd("0.1"),
+        lambda: optim.sgd(True),
+        lambda: optim.adagrad(lr_decay=-1.0),
+        lambda: optim.adagrad(initial_accumulator_value=-1.0),
+        lambda: optim.adadelta(rho=1.0),
+        lambda: optim.adadelta(eps=-1.0),
+        lambda: optim.rmsprop(alpha=1.0),
+        lambda: optim.rmsprop(momentum=-0.1),
+        lambda: optim.adamw(weight_decay=float("inf")),
+        lambda: optim.nadam(momentum_decay=-1.0),
+        lambda: optim.nadam(b1=1.0),
+        lambda: optim.radam(b2=0.6),
+        lambda: optim.lion(b1=1.0),
+        lambda: optim.lamb(eps=-1.0),
+        lambda: optim.lamb(weight_decay=-1.0),
+        lambda: optim.lars(0.1, trust_coefficient=0.0),
+        lambda: optim.lars(-0.1),
+        lambda: optim.adafactor(-1.0),
+        lambda: optim.adafactor(beta2_decay=0.1),
+        lambda: optim.adafactor(d=0.5),
+        lambda: optim.adafactor(eps=(-1.0, 1e-3)),
+        lambda: optim.muon(momentum=1.0),
+        lambda: optim.muon(ns_steps=0),
+        lambda: optim.muon(ns_coefficients=(1.0, 2.0)),
+        lambda: optim.muon(eps=0.0),
     ],
 )
 def test_values_out_of_range_are_refused(make):
     with pytest.raises(DomainError):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optim.muon(adjust_lr_fn="none"),
+        lambda: optim.adamw(mask=0.1),
+        lambda: optim.adafactor(mask=[1]),
+        lambda: optim.lars(0.1, mask=True),
+    ],
+)
+def test_other_arguments_are_refused(make):
+    with pytest.raises(ArgumentError):
+        make()
+
+
+def test_muon_names_what_is_no_matrix():
+    model = cr.nn.Linear(2, 2, key=cr.random.key(0))
+    with pytest.raises(ShapeError, match=r"muon is for matrices; bias is none.*partition"):
+        optim.muon().bind(model)
 
 
 def test_step_before_backward_says_so():
@@ -186,6 +232,12 @@ def test_parameters_that_come_after_binding_are_named():
         (optim.sgd(0.1, momentum=0.9, nesterov=True), "sgd(0.1, momentum=0.9, nesterov=True)"),
         (optim.momentum(0.9, nesterov=True), "momentum(0.9, nesterov=True)"),
         (optim.scale_by_adam(eps=1e-3), "scale_by_adam(eps=0.001)"),
+        (optim.adamw(mask=["*.weight"]), "adamw(0.001, mask=['*.weight'])"),
+        (optim.adam(optim.cosine_decay(0.1, 9)), "adam(cosine_decay(0.1, steps=9))"),
+        (optim.radam(decoupled_weight_decay=True), "radam(0.001, decoupled_weight_decay=True)"),
+        (optim.adafactor(eps=(1e-3, 0.1)), "adafactor(0.01, eps=(0.001, 0.1))"),
+        (optim.sam(optim.sgd(0.1), 0.5), "sam(sgd(0.1), rho=0.5)"),
+        (optim.accumulate(optim.lion(), every=4), "accumulate(lion(0.0001), every=4)"),
     ],
 )
 def test_the_representation_shows_what_differs_from_the_defaults(optimizer, text):
