@@ -34,6 +34,9 @@ NORM = "it takes norms of whole tensors"
 LINEAR = {"scale": "steps are as large as gradients"}
 EXEMPT_MATRIX = {"elements": "it looks at whole matrices"}
 
+NO_RATE = dict.fromkeys(("zero", "schedule"), "it has no learning rate")
+FLAT = {"descent": "the function of that law is linear, and has no curvature to divide by"}
+
 TABLE: dict[str, Entry] = {
     # -- descent
     "sgd": Entry(optim.sgd, exempt=LINEAR),
@@ -142,5 +145,26 @@ TABLE: dict[str, Entry] = {
     "on a plateau": Entry(
         lambda rate: optim.chain(optim.sgd(rate), optim.reduce_on_plateau(patience=20)),
         exempt=LINEAR,
+    ),
+    # -- second order
+    "lbfgs": Entry(
+        lambda rate: optim.lbfgs(rate, line_search=None),
+        rate=0.5,
+        exempt={"scale": "its first step is as large as a gradient, up to a bound"},
+    ),
+    "newton": Entry(lambda rate: optim.newton(rate, line_search=None), 0.5, exempt=FLAT),
+    "gauss-newton": Entry(
+        lambda rate: optim.gauss_newton(rate, line_search=None), 0.5, exempt=FLAT
+    ),
+    "levenberg-marquardt": Entry(
+        lambda rate: optim.levenberg_marquardt(), exempt={**NO_RATE, **FLAT}
+    ),
+    "hessian-free": Entry(
+        lambda rate: optim.hessian_free(), exempt={**NO_RATE, "scale": "damping is absolute"}
+    ),
+    "natural gradient": Entry(
+        lambda rate: optim.natural_gradient(rate, line_search=None),
+        rate=0.5,
+        exempt={"scale": "damping is absolute"},
     ),
 }

@@ -243,7 +243,7 @@ def test_gradient_descent_scales_with_the_loss():
 
 
 def test_gradient_descent_follows_rotations():
-    q = np.linalg.qr(RNG.standard_normal((4, 4)))[0]
+    q = np.linalg.qr(np.random.default_rng(6).standard_normal((4, 4)))[0]
     hessian = np.diag([1.0, 2.0, 3.0, 4.0])
     start = START["vector"]
 
@@ -258,9 +258,10 @@ def test_gradient_descent_follows_rotations():
 
 def test_muon_follows_orthogonal_maps_of_both_sides():
     """U·Vᵀ of Q·M·R is Q·U·Vᵀ·R, and each step of the iteration keeps that."""
-    m = RNG.standard_normal((4, 3))
-    q, r = (np.linalg.qr(RNG.standard_normal((n, n)))[0] for n in (4, 3))
-    target = RNG.standard_normal((4, 3))
+    rng = np.random.default_rng(5)
+    m = rng.standard_normal((4, 3))
+    q, r = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (4, 3))
+    target = rng.standard_normal((4, 3))
 
     def path_of(start, goal):
         loss = lambda p: ((p - cr.tensor(goal)) ** 2).sum()
@@ -299,9 +300,11 @@ def test_adagrad_is_that_of_the_regret_bound():
 
 
 def network():
-    keys = cr.random.split(cr.random.key(0), 2)
+    first, second = cr.random.split(cr.random.key(0), 2)
     return cr.nn.Sequential(
-        cr.nn.Linear(3, 4, key=keys[0]), cr.nn.Tanh(), cr.nn.Linear(4, 1, key=keys[1])
+        cr.nn.Linear(3, 4, key=first, dtype="float64"),
+        cr.nn.Tanh(),
+        cr.nn.Linear(4, 1, key=second, dtype="float64"),
     )
 
 
@@ -313,14 +316,16 @@ def in_training(name):
         return optim.partition({"*.weight": optim.adam(0.02), "*": optim.rmsprop(0.02)})
     if name == "masked decay":
         return optim.adamw(0.02, mask="*.weight")
+    if name == "newton":  # where the curvature is next to nothing, rounding errors are steps
+        return optim.newton(0.02, line_search=None, damping=0.1)
     return made(name, 0.02)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TABLE)
 def test_native_training_equals_eager_training(name):
-    x = cr.random.normal(cr.random.key(1), (20, 3), dtype="float32")
-    y = cr.sin(x.sum(axis=1, keepdims=True))
+    x = np.random.default_rng(3).standard_normal((20, 3))
+    y = np.sin(x.sum(axis=1, keepdims=True))
     found = []
     for compile in (False, True):
         model = network()
@@ -335,11 +340,11 @@ def test_native_training_equals_eager_training(name):
             compile=compile,
         )
         found.append({path: p.numpy() for path, p in model.parameters().items()})
-    close(found[1], found[0], rtol=1e-3, atol=1e-5)
+    close(found[1], found[0], rtol=1e-7, atol=1e-9)
 
 
 def test_fit_is_full_batch_stochastic_or_mini_batch_descent():
-    x = RNG.standard_normal((12, 1))
+    x = np.random.default_rng(4).standard_normal((12, 1))
     y = 3 * x - 1
     for batch_size in (12, 1, 4):
         model = cr.nn.Linear(1, 1, key=cr.random.key(0), dtype="float64")
