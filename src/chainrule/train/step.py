@@ -33,7 +33,11 @@ Metric = Callable[[Any, Any], Any]
 Tensors = dict[str, Tensor]
 Penalty = Callable[[Tensors], Tensor]
 
-METHODS = ("adam", "adamw", "sgd")
+METHODS = (
+    *("sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "radam"),
+    *("lion", "lamb", "lars", "adafactor", "muon"),
+)
+"""What is made by a learning rate alone."""
 
 
 class UnusedParameterWarning(UserWarning):
