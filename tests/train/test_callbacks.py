@@ -363,6 +363,24 @@ def test_the_log_has_a_line_for_each_event(tmp_path):
     )
 
 
+def test_a_model_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(train.loop, "save", fail)
+    with pytest.warns(train.CheckpointWarning, match="model could not be written"):
+        assert fit(folder=tmp_path).ended == "finished"
+
+
+def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    model = network()
+    before = model.layers[0].weight.numpy().copy()
+    with pytest.raises(OSError, match="file"):
+        fit(model, folder=tmp_path / "file")
+    np.testing.assert_array_equal(model.layers[0].weight.numpy(), before)
+
+
 def test_a_log_that_was_cut_off_goes_on_with_whole_lines(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"event": "start"}\n{"event": "epo')

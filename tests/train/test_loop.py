@@ -20,7 +20,8 @@ def network(seed=0):
 
 def fit(model, **options):
     options = {"optimizer": optim.adam(0.02), "epochs": 5, "batch_size": 8} | options
-    return train.fit(model, nn.cross_entropy, (X, Y), progress=False, **options)
+    source = options.pop("data", (X, Y))
+    return train.fit(model, nn.cross_entropy, source, progress=False, **options)
 
 
 def test_learns_and_keeps_a_history():
@@ -245,6 +246,7 @@ def test_piped_progress_is_one_line_an_epoch():
     out = console(terminal=False)
     fit(network(), epochs=3, metrics=[train.accuracy], callbacks=[ProgressBar(out)])
     lines = out.file.getvalue().splitlines()
+    assert not {"\r", "\x1b"} & set(out.file.getvalue())
     assert len(lines) == 3
     assert lines[1].startswith("epoch 2/3  loss ")
     assert "accuracy" in lines[1]
@@ -257,6 +259,25 @@ def test_progress_on_a_terminal_is_a_bar_that_ends():
     assert "epoch 3/3" in text
     assert "validation" in text
     assert "━" in text
+
+
+def test_a_notebook_without_widgets_gets_a_line_an_epoch(monkeypatch):
+    from rich.console import Console
+
+    printed = []
+    monkeypatch.setattr("chainrule.train.progress.find_spec", lambda name: None)
+    out = Console(force_jupyter=True)
+    monkeypatch.setattr(out, "print", lambda line, **options: printed.append(line))
+    fit(network(), epochs=2, callbacks=[ProgressBar(out)])
+    assert [line[:9] for line in printed] == ["epoch 1/2", "epoch 2/2"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_of_a_stream_whose_length_is_not_known(terminal):
+    out = console(terminal)
+    stream = data.Stream(lambda epoch: [(X, Y)] * 3)
+    fit(network(), data=stream, batch_size=None, epochs=2, callbacks=[ProgressBar(out)])
+    assert "epoch 2/2  loss " in out.file.getvalue().splitlines()[-1]
 
 
 class Centred(nn.Module):

@@ -136,6 +136,7 @@ def fit(
         DomainError: if ``epochs`` or ``batch_size`` is below 1, the data hold a NaN, or a metric
             of all examples together is asked for without validation data.
         ShapeError: if inputs and targets differ in length, or there are none.
+        OSError: if the folder cannot be made.
 
     >>> import chainrule as cr
     >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
@@ -160,6 +161,8 @@ def fit(
     if validation is not None:
         held_out = Evaluation(model, loss, validation, named, name="validation data")
     place = None if folder is None else Path(folder)
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
     listeners = _listeners(callbacks, progress, place, max_steps, max_seconds)
     judge = _monitor(monitor, mode, listeners, validation is not None)
     fitted = _fitted(schedule, feed, epochs, max_steps)

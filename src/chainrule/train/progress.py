@@ -1,9 +1,10 @@
-"""Progress: a bar on a terminal, in the end one line; elsewhere one line an epoch."""
+"""Progress: a bar on a terminal or in a notebook, in the end one line; else one line an epoch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from chainrule.train.run import Callback, Epoch, Run
@@ -40,7 +41,9 @@ class ProgressBar(Callback):
 
         self.console = self.console or Console()
         self._validation = ""
-        if not (self.console.is_terminal or self.console.is_jupyter):
+        # in a notebook a bar is a widget; without these it is a line an epoch, as in a file
+        widgets = self.console.is_jupyter and find_spec("ipywidgets") is not None
+        if not (self.console.is_terminal or widgets):
             return
         self._bar = Progress(
             TextColumn("{task.description}"),
