@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.core.errors import DTypeError
 from chainrule.core.graph import replace
-from chainrule.core.node import Node, apply, array, literal, variable
+from chainrule.core.node import Node, apply, array, literal, topological, variable
 from chainrule.core.types import ArrayType, type_of
 from chainrule.notation import parse, to_latex, to_text
 from chainrule.ops.calls import item
@@ -31,6 +31,7 @@ from chainrule.ops.record import (
 from chainrule.ops.reduce import sum_
 from chainrule.ops.sampling import cases_of
 from chainrule.rules.batch import batch
+from chainrule.rules.flops import flops
 from chainrule.rules.interval import enclose
 from chainrule.rules.jvp import push
 from chainrule.rules.taylor import series
@@ -305,6 +306,24 @@ def batching(record: Primitive, rng: np.random.Generator) -> None:
                     wanted = record.evaluate(*row, *case.argument)
                     wanted = wanted if position is None else wanted[position]
                     close(many.value[k], wanted, 1e-12, f"{record.name}: batch {flags}")
+
+
+def operations(record: Primitive, rng: np.random.Generator) -> None:
+    """A batch takes the operations of all its examples; a call at least none."""
+    size = 3
+    for case in cases_of(record, rng):
+        holes = [_hole(v) for v in case.sources]
+        y = apply(record, tuple(holes), case.argument)
+        single = flops(y)
+        require(single >= 0, f"{record.name}: {single} operations")
+        if not isinstance(record, Call):
+            many = {hole: _hole(np.stack([v] * size)) for hole, v in zip(holes, case.sources)}
+            ((batched, _),) = batch([y], many, size)
+            found = sum(map(flops, topological([batched])))
+            require(
+                found == size * single,
+                f"{record.name}: {found} operations for {size} examples of {single}",
+            )
 
 
 def _example(case: Case, other: Case, rng: np.random.Generator) -> list[np.ndarray]:
@@ -592,6 +611,7 @@ LAWS: dict[str, Law] = {
     "slopes": slopes,
     "second order": second_order,
     "batching": batching,
+    "operations": operations,
     "precision": precision,
     "taylor": taylor,
     "textbook": textbook,

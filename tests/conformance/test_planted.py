@@ -98,6 +98,7 @@ PLANTED: list[tuple[str, str, Primitive, dict[str, Any]]] = [
     ("LaTeX of another function", "latex", sin, {"latex": r"\cos({0})"}),
     ("the name of another function", "text", sin, {"name": "cos"}),
     ("a wrong batch", "batching", permute_, {"batch": _unbatched(permute_.batch)}),
+    ("operations of one row", "operations", sum_, {"flops": lambda x, *_: x.shape[-1]}),
     ("one key for the whole batch", "batching", random_bits, {"batch": _first_for_all}),
     ("float64 in a partial", "precision", exp, {"partials": (_in_float64,)}),
 ]

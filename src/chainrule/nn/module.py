@@ -214,19 +214,30 @@ class Module:
         return f"{head}{body}\n)"
 
     def summary(self, *inputs: Any) -> str:
-        """A table of the layers: output shape and parameters, found by running the network once.
+        """A table of the layers: shapes, parameters, operations and memory of one call.
+
+        *parameters*: those of the layer itself, without those of layers with a line of their own;
+        *flops*: operations of the layer itself, a multiplication and an addition being one each
+        (`rules.flops`); *activations*: bytes of what it computes that the reverse pass reads, each
+        array once, not counting inputs, parameters and views. A layer that is called several times
+        has one line. The columns add up to the total. The call is traced, on a copy: nothing is
+        computed, and running statistics and random keys stay as they are.
 
         Args:
-            inputs: example inputs, as for a call of the module.
+            inputs: example inputs, as for a call of the module; their values do not matter.
+
+        Raises:
+            TraceError: where the network asks for a value.
 
         >>> import chainrule as cr
         >>> model = cr.nn.MLP(64, (32,), 10, key=cr.random.key(0))
-        >>> print(model.summary(cr.tensor([[0.0] * 64])))
-        path      layer                output   parameters
-        layers.0  Linear(64, 32)       (1, 32)       2,080
-        layers.1  ReLU()               (1, 32)           0
-        layers.2  Linear(32, 10)       (1, 10)         330
-        total     MLP                  (1, 10)       2,410
+        >>> print(model.summary(cr.zeros((1, 64), dtype="float32")))
+        path      layer           output   parameters   flops  activations
+        layers.0  Linear(64, 32)  (1, 32)       2,080  4.13 k        128 B
+        layers.1  ReLU()          (1, 32)           0      32        128 B
+        layers.2  Linear(32, 10)  (1, 10)         330     650            0
+        total     MLP             (1, 10)       2,410  4.81 k        256 B
+        trainable: 2,410 numbers, 9.41 KiB; buffers: 0 numbers, 0 B
         """
         from chainrule.nn.summary import summarize
 
@@ -387,6 +398,7 @@ Interceptor = Callable[[Module, tuple[Any, ...], Any], Any]
 class _Observers(threading.local):
     active: Observer | None = None
     interceptor: Interceptor | None = None
+    entering: Callable[[Module], None] | None = None
 
 
 _observers = _Observers()
@@ -395,6 +407,8 @@ _observers = _Observers()
 def _observed(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def wrapper(self: Module, *args: Any, **kwargs: Any) -> Any:
+        if _observers.entering is not None:
+            _observers.entering(self)
         output = call(self, *args, **kwargs)
         if _observers.interceptor is not None:
             output = _observers.interceptor(self, args, output)
@@ -406,14 +420,19 @@ def _observed(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def observe(observer: Observer) -> Iterator[None]:
-    """Within the block, in this thread, tell ``observer`` the output of every module called."""
-    before = _observers.active
-    _observers.active = observer
+def observe(observer: Observer, entering: Callable[[Module], None] | None = None) -> Iterator[None]:
+    """Within the block, in this thread, tell ``observer`` the output of every module called.
+
+    Args:
+        observer: called with the module and its output.
+        entering: called with the module before it computes.
+    """
+    before = _observers.active, _observers.entering
+    _observers.active, _observers.entering = observer, entering
     try:
         yield
     finally:
-        _observers.active = before
+        _observers.active, _observers.entering = before
 
 
 @contextmanager

@@ -155,6 +155,11 @@ def contracted(x: Node, a: Labels, y: Node, b: Labels, out: Labels) -> Node:
     return apply(contract, (x, y), _canonical(a, b, out))
 
 
+def _contract_flops(x: ArrayType, y: ArrayType, a: Labels, b: Labels, out: Labels) -> int:
+    """A multiplication and an addition for each combination of all labels."""
+    return 2 * product(tuple(dict(zip((*a, *b), (*x.shape, *y.shape), strict=True)).values()))
+
+
 def _batch_contract(
     size: int,
     batched: Sequence[bool],
@@ -175,6 +180,7 @@ contract: Bilinear = Bilinear(
     parameters=("a", "b", "out"),
     evaluate=_evaluate,
     infer=_contract_type,
+    flops=_contract_flops,
     transposes=(
         lambda ct, x, y, a, b, out: contracted(ct, out, y, b, a),
         lambda ct, x, y, a, b, out: contracted(x, a, ct, out, b),

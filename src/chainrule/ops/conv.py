@@ -298,6 +298,11 @@ def _cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((rng.normal(size=x), rng.normal(size=w)), argument)
 
 
+def conv_flops(out: Shape, w: Shape) -> int:
+    """Multiplications and additions, those with padding included."""
+    return 2 * product(out) * product(w[1:])
+
+
 conv_: Bilinear = Bilinear(
     name="conv",
     parameters=(
@@ -310,6 +315,7 @@ conv_: Bilinear = Bilinear(
     ),
     evaluate=_evaluate,
     infer=_conv_type,
+    flops=lambda x, w, *argument: conv_flops(_conv_type(x, w, *argument).shape, w.shape),
     transposes=(_transpose_input, _transpose_kernel),
     batch=_batch_conv,
     cases=_cases,

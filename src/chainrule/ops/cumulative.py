@@ -72,6 +72,7 @@ cumsum: Linear = Linear(
     parameters=("axis", "reverse"),
     evaluate=_running(np.add),
     infer=_running_type("cumsum"),
+    flops=lambda x, axis, reverse: x.size,
     transpose=lambda ct, i, sources, axis, reverse: cumsum(ct, axis=axis, reverse=not reverse),
     batch=lambda size, batched, sources, axis, reverse: cumsum(
         sources[0], axis=axis + 1, reverse=reverse
@@ -177,6 +178,7 @@ linear_recurrence: Smooth = Smooth(
     parameters=("axis", "reverse"),
     evaluate=_evaluate_recurrence,
     infer=_recurrence_type,
+    flops=lambda a, b, axis, reverse: 2 * a.size,
     jvp=_recurrence_jvp,
     vjp=_recurrence_vjp,
     taylor=_taylor_recurrence,
@@ -230,6 +232,7 @@ cumprod: Smooth = Smooth(
     parameters=("axis", "reverse"),
     evaluate=_running(np.multiply),
     infer=_running_type("cumprod"),
+    flops=lambda x, axis, reverse: x.size,
     jvp=_cumprod_jvp,
     vjp=_cumprod_vjp,
     taylor=_taylor_cumprod,

@@ -259,6 +259,7 @@ scatter_add: Linear = Linear(
     parameters=("shape", "axes"),
     evaluate=_evaluate_scatter_add,
     infer=_scatter_type,
+    flops=lambda updates, *rest: updates.size,
     transpose=_unscatter,
     linear_in=(0,),
     batch=_batch_scatter_add,

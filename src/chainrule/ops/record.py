@@ -85,6 +85,8 @@ class Primitive:
         rule: the textbook name of its differentiation rule.
         cases: a sampler of admissible applications, away from kinks: ``cases(rng)``.
         tolerance: relative error of the reference against exact mathematics, in ulps.
+        flops: ``flops(*types, *argument)``, the floating-point operations of one application,
+            where the kind does not tell them (see `rules.flops`).
     """
 
     name: str
@@ -94,6 +96,7 @@ class Primitive:
     rule: str = ""
     cases: Callable[[np.random.Generator], Iterator[Case]] | None = None
     tolerance: float = 4.0
+    flops: Callable[..., int] | None = None
 
     @cached_property
     def result_type(self) -> Callable[..., ArrayType]:
@@ -356,6 +359,8 @@ class Call(Primitive):
         batch: ``batch(read, size, batched, sources, *argument)``: a list of pairs (node, whether
             it is batched), one for each result.
         reverse: whether it has a reverse-mode derivative.
+
+    Its ``flops`` are ``flops(count, *argument)``, where ``count`` counts those of a graph.
     """
 
     jvp: Callable[..., Sequence[Node | None]]

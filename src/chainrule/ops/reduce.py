@@ -64,6 +64,7 @@ sum_: Linear = Linear(
         x, axis=axes, dtype=x.dtype, keepdims=keepdims
     ),
     infer=reduced_type,
+    flops=lambda x, axes, keepdims: x.size,
     transpose=lambda ct, i, sources, axes, keepdims: spread(ct, sources[0].type, axes),
     batch=lambda size, batched, sources, axes, keepdims: sum_(
         sources[0], axes=shifted(axes), keepdims=keepdims

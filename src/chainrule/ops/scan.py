@@ -283,6 +283,7 @@ scan: Call = Call(
     parameters=("body", "length", "constants", "carries", "reverse"),
     evaluate=_scan_evaluate,
     infer=_scan_infer,
+    flops=lambda count, body, length, *_: length * count(body),
     jvp=_scan_jvp,
     vjp=_scan_vjp,
     batch=_scan_batch,

@@ -87,6 +87,7 @@ overlap_add: Linear = Linear(
     parameters=("shape", "axes", "strides"),
     evaluate=_evaluate_overlap,
     infer=_overlap_type,
+    flops=lambda windows, shape, axes, strides: windows.size,
     transpose=lambda ct, i, sources, shape, axes, strides: sliding_windows(
         ct, axes=axes, sizes=sources[0].shape[len(shape) :], strides=strides
     ),

@@ -28,6 +28,7 @@ from chainrule.rewrite.constants import is_literal, uniform
 from chainrule.rewrite.engine import Family, Log
 from chainrule.rewrite.loop import Answer, Built, Loop
 from chainrule.rules.batch import batch
+from chainrule.rules.flops import flops
 
 LOOPS = Family()
 
@@ -223,12 +224,7 @@ def _is_moved(core: Node, loop: Loop) -> bool:
 
 def _is_efficient(node: Node) -> bool:
     """Whether a product is large enough in a single step."""
-    if node.primitive is not contract:
-        return False
-    a, b, _ = node.argument
-    x, y = node.sources
-    extent = dict(zip((*a, *b), (*x.shape, *y.shape), strict=True))
-    return 2 * product(tuple(extent.values())) >= STEP_FLOPS
+    return node.primitive is contract and flops(node) >= STEP_FLOPS
 
 
 def _bytes(nodes: Sequence[Node], loop: Loop) -> int:

@@ -8,6 +8,7 @@ from functools import cached_property
 from math import prod
 
 from chainrule.lower.llvm.ir import Function, Module, Value, bits
+from chainrule.ops.conv import conv_flops
 
 __all__ = ["TASKS", "ConvShape", "Epilogue", "Geometry", "Job", "Place", "Reader", "Triple", "up"]
 
@@ -75,8 +76,7 @@ class ConvShape:
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions, those with padding included."""
-        return 2 * prod(self.out_shape) * prod(self.w_shape[1:])
+        return conv_flops(self.out_shape, self.w_shape)
 
 
 def _dilated(extent: int, dilation: int) -> int:
