@@ -36,6 +36,7 @@ EXEMPT_MATRIX = {"elements": "it looks at whole matrices"}
 
 NO_RATE = dict.fromkeys(("zero", "schedule"), "it has no learning rate")
 FLAT = {"descent": "the function of that law is linear, and has no curvature to divide by"}
+FIRST = {"scale": "the first length depends on the size of the gradient"}
 
 TABLE: dict[str, Entry] = {
     # -- descent
@@ -146,25 +147,43 @@ TABLE: dict[str, Entry] = {
         lambda rate: optim.chain(optim.sgd(rate), optim.reduce_on_plateau(patience=20)),
         exempt=LINEAR,
     ),
-    # -- second order
-    "lbfgs": Entry(
-        lambda rate: optim.lbfgs(rate, line_search=None),
-        rate=0.5,
-        exempt={"scale": "its first step is as large as a gradient, up to a bound"},
+    # -- second order: they solve for the step, or search along it
+    "newton": Entry(optim.newton, 1.0, 5),
+    "shifted newton": Entry(lambda rate: optim.newton(rate, "strong_wolfe", "shift"), 1.0, 5),
+    "plain newton": Entry(lambda rate: optim.newton(rate, None), 0.5, 10),
+    "gauss_newton": Entry(optim.gauss_newton, 1.0, 5, exempt=FLAT),
+    "plain gauss_newton": Entry(lambda rate: optim.gauss_newton(rate, None), 0.5, exempt=FLAT),
+    "levenberg_marquardt": Entry(
+        lambda rate: optim.levenberg_marquardt(), steps=5, exempt={**NO_RATE, **FLAT}
     ),
-    "newton": Entry(lambda rate: optim.newton(rate, line_search=None), 0.5, exempt=FLAT),
-    "gauss-newton": Entry(
-        lambda rate: optim.gauss_newton(rate, line_search=None), 0.5, exempt=FLAT
+    "natural_gradient": Entry(
+        lambda rate: optim.natural_gradient(rate, damping=0.0), 1.0, 5, exempt=FLAT
     ),
-    "levenberg-marquardt": Entry(
-        lambda rate: optim.levenberg_marquardt(), exempt={**NO_RATE, **FLAT}
+    "natural_gradient by cg": Entry(
+        lambda rate: optim.natural_gradient(rate, damping=0.0, solver="cg"), 1.0, 5, exempt=FLAT
     ),
-    "hessian-free": Entry(
-        lambda rate: optim.hessian_free(), exempt={**NO_RATE, "scale": "damping is absolute"}
+    "hessian_free": Entry(
+        lambda rate: optim.hessian_free(0.1),
+        steps=10,
+        exempt={
+            **NO_RATE,
+            "scale": "damping is absolute",
+            "elements": "rounding decides when conjugate gradients end",
+        },
     ),
-    "natural gradient": Entry(
-        lambda rate: optim.natural_gradient(rate, line_search=None),
-        rate=0.5,
-        exempt={"scale": "damping is absolute"},
+    "lbfgs": Entry(optim.lbfgs, 1.0, 10, exempt=FIRST),
+    "backtracking lbfgs": Entry(
+        lambda rate: optim.lbfgs(rate, 5, "backtracking"), 1.0, 10, exempt=FIRST
+    ),
+    "plain lbfgs": Entry(lambda rate: optim.lbfgs(rate, 5, None), 0.5, 30, exempt=FIRST),
+    "conjugate_gradient": Entry(optim.conjugate_gradient, 1.0, 15, exempt=FIRST),
+    "fletcher_reeves": Entry(
+        lambda rate: optim.conjugate_gradient(rate, "fletcher_reeves"), 1.0, 15, exempt=FIRST
+    ),
+    "hager_zhang": Entry(
+        lambda rate: optim.conjugate_gradient(rate, "hager_zhang", "backtracking"),
+        1.0,
+        30,
+        exempt=FIRST,
     ),
 }

@@ -316,8 +316,11 @@ def in_training(name):
         return optim.partition({"*.weight": optim.adam(0.02), "*": optim.rmsprop(0.02)})
     if name == "masked decay":
         return optim.adamw(0.02, mask="*.weight")
-    if name == "newton":  # where the curvature is next to nothing, rounding errors are steps
+    # where the curvature is next to nothing, rounding errors are steps
+    if name == "plain newton":
         return optim.newton(0.02, line_search=None, damping=0.1)
+    if name == "natural_gradient by cg":
+        return optim.natural_gradient(0.02, damping=0.1, solver="cg")
     return made(name, 0.02)
 
 

@@ -63,6 +63,24 @@ def test_trajectory_equals_pytorchs(case, search, rate, memory):
     )
 
 
+def test_one_step_of_pytorch_is_many_of_these():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([-1.2, 1.0] * 3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [x], max_iter=12, max_eval=1000, history_size=5, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        optimizer.zero_grad()
+        loss = rosenbrock(x)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    ours = walk(optim.lbfgs(memory=5), rosenbrock, cr.tensor([-1.2, 1.0] * 3), 12)
+    np.testing.assert_allclose(ours[-1].numpy(), x.detach().numpy(), rtol=1e-12)
+
+
 def test_an_exact_search_on_a_quadratic_ends_in_n_steps():
     """With all steps remembered BFGS ends on a quadratic after n exact searches."""
     curves = cr.tensor([1.0, 4.0, 9.0, 25.0])

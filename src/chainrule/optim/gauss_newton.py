@@ -180,6 +180,9 @@ def levenberg_marquardt(
         rate = functions.where(state.damping > 0, state.damping, start)
         bent = unit * gradient
 
+        # λ neither dies out nor runs away, from where it would take many steps to come back
+        least, most = float(np.finfo(x.dtype).tiny), float(np.finfo(x.dtype).max) ** 0.5
+
         def body(now: _Trial) -> _Trial:
             u = -found.solve(values + now.damping, bent)
             # L(0) − L(u) of the model is −bᵀu − uᵀAu/2 = (λ‖u‖² − bᵀu)/2
@@ -189,13 +192,16 @@ def levenberg_marquardt(
             gain = (value - functions.where(lower, after, value)) / choose(
                 lower, predicted, functions.ones_like(predicted)
             )
-            eased = now.damping * functions.maximum(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3)
+            capped = functions.minimum(gain, 1.0)  # from there on the factor is 1/3
+            eased = now.damping * functions.maximum(1.0 / 3.0, 1.0 - (2.0 * capped - 1.0) ** 3)
             return _Trial(
                 now.tries + 1,
                 lower,
                 unit * u,
-                functions.where(lower, eased, now.damping * now.growth),
-                functions.where(lower, 2.0, 2.0 * now.growth),
+                functions.clip(
+                    functions.where(lower, eased, now.damping * now.growth), least, most
+                ),
+                functions.where(lower, 2.0, functions.minimum(2.0 * now.growth, 2.0**10)),
             )
 
         ended = while_loop(
@@ -203,14 +209,8 @@ def levenberg_marquardt(
             body,
             _Trial(tensor(0), tensor(False), functions.zeros_like(x), rate, state.growth),
         )
-        # λ neither dies out nor runs away, from where it would take many steps to come back
-        least, most = float(np.finfo(x.dtype).tiny), float(np.finfo(x.dtype).max) ** 0.5
         moved = functions.where(ended.lower, ended.step, 0.0 * gradient)
-        return unravel(moved), LevenbergMarquardtState(
-            functions.clip(ended.damping, least, most),
-            functions.minimum(ended.growth, 2.0**10),
-            scale,
-        )
+        return unravel(moved), LevenbergMarquardtState(ended.damping, ended.growth, scale)
 
     return Optimizer(name, init, step)
 

@@ -12,7 +12,7 @@ from chainrule.optim.curvature import Spectrum, hessian_matrix, spectrum
 from chainrule.optim.line_search import LineSearch, check_line_search, search
 from chainrule.optim.scaling import LearningRate
 from chainrule.optim.transform import Optimizer, Problem
-from chainrule.optim.vector import needed, rate_of, ravel, ravel_as
+from chainrule.optim.vector import choose, needed, rate_of, ravel, ravel_as
 from chainrule.tensor import Tensor, tensor
 
 __all__ = ["Curvature", "NewtonState", "newton"]
@@ -95,8 +95,9 @@ def newton(
 
 
 def _positive(found: Spectrum, curvature: Curvature) -> Tensor:
-    """Eigenvalues above rounding, or 0 (no step along them) if all of them are 0."""
-    if curvature == "absolute":
-        return functions.maximum(functions.abs(found.values), found.noise)
-    shift = functions.maximum(-2.0 * found.values[0], 0.0)
-    return functions.maximum(found.values + shift, found.noise)
+    """Eigenvalues above rounding; 1 if all of them are 0, which leaves the gradient."""
+    values = functions.abs(found.values)
+    if curvature == "shift":
+        values = found.values + functions.maximum(-2.0 * found.values[0], 0.0)
+    bent = functions.maximum(values, found.noise)
+    return choose(found.noise > 0, bent, functions.ones_like(bent))
