@@ -317,8 +317,8 @@ def in_training(name):
     if name == "masked decay":
         return optim.adamw(0.02, mask="*.weight")
     # where the curvature is next to nothing, rounding errors are steps
-    if name == "plain newton":
-        return optim.newton(0.02, line_search=None, damping=0.1)
+    if name in ("newton", "plain newton"):
+        return optim.newton(0.02, None if name == "plain newton" else "backtracking", damping=0.1)
     if name == "natural_gradient by cg":
         return optim.natural_gradient(0.02, damping=0.1, solver="cg")
     return made(name, 0.02)
