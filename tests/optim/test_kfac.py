@@ -341,3 +341,45 @@ def test_bad_input_is_refused():
     whole = optim.Problem(lambda p: p, problem)
     with pytest.raises(GradientError, match="outputs="):
         method.update(gradient, state, params, whole)
+
+
+class Checkpointed(cr.nn.Module):
+    first: cr.nn.Linear
+    second: cr.nn.Linear
+
+    def __call__(self, x):
+        return self.second(cr.checkpoint(lambda x: cr.tanh(self.first(x)))(x))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_layer_out_of_sight_is_named(compiled):
+    layers = (cr.nn.Linear(3, n, key=KEY, dtype="float64") for n in (3, 2))
+    model = Checkpointed(*layers)
+    params, problem = problem_of(model, cr.tensor(RNG.normal(size=(6, 3))), labelled(6, 2))
+
+    def step(method, problem, params):
+        return method.update(cr.grad(problem)(params), method.init(params), params, problem)[0]
+
+    def take(method):
+        f = lambda params: step(method, problem, params)
+        return (cr.compile(f) if compiled else f)(params)
+
+    with pytest.raises(GradientError, match=r"layer of first\.weight .* checkpoint"):
+        take(optim.kfac(model, 0.1))
+    rest = optim.partition({"first.*": optim.sgd(0.1), "*": optim.kfac(model, 0.1)})
+    updates = take(rest)
+    gradient = cr.grad(problem)(params)
+    np.testing.assert_allclose(
+        updates["first.weight"].numpy(), -0.1 * gradient["first.weight"].numpy(), rtol=1e-9
+    )
+
+
+def test_a_layer_called_twice_counts_both_calls():
+    layer = cr.nn.Linear(3, 3, key=KEY, dtype="float64")
+    model = cr.nn.Sequential(layer, cr.nn.Tanh(), layer)
+    x = cr.tensor(RNG.normal(size=(5, 3)))
+    params, problem = problem_of(model, x, labelled(5, 3))
+    (found,), factors = measured(model, problem, params)
+    rows = [np.c_[r.numpy(), np.ones(5)] for r in (x, cr.tanh(layer(x)))]
+    a = sum(r.T @ r for r in rows) / 10
+    np.testing.assert_allclose(factors[found.weight].inputs.numpy(), a, rtol=1e-12)

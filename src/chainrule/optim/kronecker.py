@@ -21,6 +21,7 @@ import numpy as np
 from chainrule import functions, random
 from chainrule.calculus import grad, jvp, vjp, vmap
 from chainrule.core.errors import GradientError, ShapeError
+from chainrule.core.node import topological
 from chainrule.functions import linalg
 from chainrule.nn.convolution import Conv1d, Conv2d, Conv3d
 from chainrule.nn.linear import Linear
@@ -147,7 +148,7 @@ def measure(
     """The factors of every layer at these parameters, by the path of its weight.
 
     Raises:
-        GradientError: if a layer is not called when the outputs are computed.
+        GradientError: if a layer is not called when the outputs are computed, or out of sight.
         ShapeError: if the outputs are not one array with the examples along its first axis.
     """
     z, calls = _run(layers, problem, params, None)
@@ -160,6 +161,7 @@ def measure(
             )
     if not isinstance(z, Tensor) or z.ndim == 0:
         raise ShapeError(f"{name}: the outputs are one array, with the examples along axis 0")
+    _check_seen(name, calls, z)
     zeros = {
         path: [functions.zeros(out.shape, dtype=out.dtype) for out in outputs]
         for path, outputs in calls.outputs.items()
@@ -185,6 +187,18 @@ def measure(
         )
         for layer in layers
     }
+
+
+def _check_seen(name: str, calls: _Calls, z: Tensor) -> None:
+    """Raise if a layer was called where its inputs cannot be seen: in a trace of its own."""
+    reached = set(topological([z.node])) if z.is_traced else set()
+    for weight, outputs in calls.outputs.items():
+        if any(output.is_traced and output.node not in reached for output in outputs):
+            raise GradientError(
+                f"{name}: the layer of {weight} is called inside of checkpoint, scan, cond or "
+                "vmap, where its inputs are out of reach, or its output is not used. Call it "
+                "outside, or leave its parameters to another method by optim.partition"
+            )
 
 
 def _second_moment(rows: list[Tensor], mean: bool) -> Tensor:
