@@ -102,6 +102,12 @@ def _nested(w: Any, x: Any) -> Any:
     return cr.sum(cr.scan(step, cr.zeros((B, D)), x)[0])
 
 
+def _single(w: Any, x: Any) -> Any:
+    step = lambda h, x: (cr.tanh(h @ w + x), h * x)
+    last, every = cr.scan(step, cr.ones((B, D)), x[:1])
+    return cr.sum(last) + cr.sum(every**2)
+
+
 def _branched(w: Any, x: Any) -> Any:
     step = lambda h, x: (cr.cond(cr.sum(x) > 0, lambda h: h @ w, lambda h: h - x, h), h)
     last, every = cr.scan(step, cr.ones((B, D)), x)
@@ -119,6 +125,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "twice": (_twice, (numbers(D, D), X)),
     "backwards": (_backwards, (numbers(D, D), X)),
     "nested": (_nested, (numbers(D, D), X)),
+    "single": (_single, (numbers(D, D), X)),
     "branched": (_branched, (numbers(D, D), X)),
     "checkpointed": (_checkpointed, (numbers(D, D), X)),
 }
@@ -184,6 +191,13 @@ def test_a_settled_cond_is_its_branch() -> None:
     simplified, _ = simplify(graph)
     (choice,) = calls(simplified, cond)
     assert names(choice.argument[0]) == ["sin"]
+    assert_same(graph, simplified, values)
+
+
+def test_a_scan_of_one_step_is_that_step() -> None:
+    graph, values = traced(cr.value_and_grad(_single), numbers(D, D), X)
+    simplified, _ = simplify(graph)
+    assert calls(simplified, scan) == []
     assert_same(graph, simplified, values)
 
 

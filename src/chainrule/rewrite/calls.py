@@ -15,6 +15,7 @@ from chainrule.ops.calls import call, item
 from chainrule.ops.recompute import checkpoint, custom
 from chainrule.ops.record import Call
 from chainrule.ops.scan import scan
+from chainrule.ops.shape import reshape
 from chainrule.rewrite.constants import constant
 from chainrule.rewrite.engine import Family, Log, transferred
 from chainrule.rewrite.loop import Loop
@@ -80,6 +81,23 @@ def inline(graph: Graph, log: Log) -> Graph:
             log.recomputable |= {*inner} - {*results, *sources}
         log.counts[inline.__name__] += 1
         return results
+
+    return rebuilt(graph, handle, log)
+
+
+@CALLS.scheme()
+def unroll_single(graph: Graph, log: Log) -> Graph:
+    """A scan of one step is that step, as when a recurrent network generates token by token."""
+
+    def handle(node: Node, sources: tuple[Any, ...]) -> Results | None:
+        if node.primitive is not scan or node.argument[1] != 1:
+            return None
+        body, _, constants, carries, _ = node.argument
+        split = constants + carries
+        slices = [reshape(x, x.shape[1:]) for x in sources[split:]]
+        results = body(*sources[:split], *slices)
+        log.counts[unroll_single.__name__] += 1
+        return [*results[:carries], *(reshape(y, (1, *y.shape)) for y in results[carries:])]
 
     return rebuilt(graph, handle, log)
 
