@@ -33,6 +33,8 @@ NAMES = (
     "threads",
     "door",
     "estimators",
+    "attention",
+    "language",
     "native",
 )
 RESULTS = Path(__file__).parent / "results"
