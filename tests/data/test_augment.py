@@ -116,6 +116,12 @@ def test_normalise_takes_each_channel_by_itself():
     )
 
 
+def test_normalise_keeps_the_digits_of_what_is_near_the_mean():
+    near = np.float32(1000) + np.arange(4, dtype=np.float32).reshape(1, 2, 2) * np.float32(2**-10)
+    found = augment.normalise(1000.0, 0.1)(KEY, near)
+    np.testing.assert_allclose(found[0], np.reshape([0, 1, 2, 3], (2, 2)) * 2**-10 / 0.1, rtol=1e-6)
+
+
 def test_a_loader_augments_and_says_so():
     x = images(10, 8, 8)
     loader = data.Loader((x, np.arange(10)), 4, transform=ALL[0], shuffle=False, prefetch=1)
@@ -135,6 +141,7 @@ def test_a_loader_augments_and_says_so():
         (lambda: augment.random_flip(2.0), DomainError, "from 0 to 1"),
         (lambda: augment.random_flip(axis=1), DomainError, "axis -1 or -2"),
         (lambda: augment.random_rotation(0), DomainError, "above 0"),
+        (lambda: augment.random_rotation(np.inf), DomainError, "finite"),
         (lambda: augment.normalise(0.0, [1.0, 0.0]), DomainError, "std is above 0"),
         (lambda: augment.normalise([0.0, 1.0], 1.0)(KEY, images(2, 3, 4, 4)), ShapeError, "each"),
         (lambda: augment.compose(3), ArgumentError, "functions"),

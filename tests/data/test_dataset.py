@@ -2,6 +2,8 @@ import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule import data
@@ -96,11 +98,48 @@ def test_split_into_three_keeps_the_test_set(digits):
     _, alone = digits.split(test=0.2, seed=4)
     np.testing.assert_array_equal(test.inputs, alone.inputs)
     counts = np.bincount(digits.targets)
-    np.testing.assert_array_equal(np.bincount(validation.targets), np.round(0.25 * counts))
+    assert (abs(np.bincount(validation.targets) - 0.25 * counts) < 1).all()
+    assert len(validation) == round(0.25 * len(digits))
     assert len(train) + len(validation) + len(test) == len(digits)
     assert validation.name == "digits, validation"
     with pytest.raises(DomainError, match="training set empty"):
         digits.split(test=0.5, validation=0.6)
+
+
+@given(
+    labels=st.lists(st.integers(0, 12), min_size=4, max_size=40),
+    test=st.floats(0.05, 0.6),
+    validation=st.none() | st.floats(0.05, 0.35),
+    seed=st.integers(0, 3),
+)
+def test_sets_have_their_share_of_all_and_of_each_class(labels, test, validation, seed):
+    targets = np.array(labels)
+    examples = data.Dataset(np.arange(len(targets))[:, None], targets)
+    shares = [test] if validation is None else [validation, test]
+    sizes = [round(share * len(targets)) for share in shares]
+    if not all(sizes) or sum(sizes) == len(targets):
+        with pytest.raises(DomainError, match="empty"):
+            examples.split(test=test, seed=seed, validation=validation)
+        return
+    sets = examples.split(test=test, seed=seed, validation=validation)
+    assert sorted(np.concatenate([part.inputs[:, 0] for part in sets])) == list(range(len(targets)))
+    counts = np.bincount(targets)
+    assert [len(part) for part in sets[1:]] == sizes
+    held_out = np.bincount(sets[-1].targets, minlength=len(counts))
+    assert (abs(held_out - test * counts) < 1 + 1e-9).all()
+
+
+def test_whole_numbers_that_are_no_classes_are_split_by_chance():
+    numbers = np.arange(200)  # each a class of its own
+    train, test = data.Dataset(numbers[:, None], numbers).split(test=0.2, seed=1)
+    assert (len(train), len(test)) == (160, 40)
+    assert 60 < test.targets.mean() < 140  # not the lowest, as equal remainders by order would be
+
+
+def test_data_sets_are_equal_only_to_themselves():
+    one, other = (data.Dataset(np.zeros((2, 1)), np.zeros(2)) for _ in range(2))
+    assert one == one and one != other
+    assert len({one, other}) == 2
 
 
 def test_the_split_of_the_digits_is_the_published_one(digits):
@@ -134,7 +173,7 @@ def test_batches_may_drop_the_last():
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "words"),
+    ("examples", "error", "words"),
     [
         (([[1.0]], [1, 2]), ShapeError, "1 inputs but 2 targets"),
         ((np.zeros((0, 2)), np.zeros(0)), ShapeError, "no example"),
@@ -144,9 +183,9 @@ def test_batches_may_drop_the_last():
         ("digits", ShapeError, "got a str"),
     ],
 )
-def test_bad_data_is_refused(given, error, words):
+def test_bad_data_is_refused(examples, error, words):
     with pytest.raises(error, match=words):
-        data.as_dataset(given)
+        data.as_dataset(examples)
 
 
 def test_the_line_that_made_a_bad_data_set_is_named():
@@ -154,9 +193,10 @@ def test_the_line_that_made_a_bad_data_set_is_named():
         data.Dataset([[1.0]], [1, 2])
 
 
-def test_batch_size_is_at_least_one():
-    with pytest.raises(DomainError, match="batch_size"):
-        data.batches(([1.0], [1]), 0)
+@pytest.mark.parametrize("size", [0, 2.5, True, "2"])
+def test_batch_size_is_a_whole_number_of_at_least_one(size):
+    with pytest.raises(DomainError, match="batch_size is a whole number of at least 1, not"):
+        data.batches(([1.0], [1]), size)
 
 
 def test_lists_and_tensors_are_taken():

@@ -90,6 +90,14 @@ def test_columns_that_are_not_there_are_told(frames):
         data.Dataset.from_frame(frame, ["x", "y"])
 
 
+def test_inputs_are_floating_point(frames):
+    frame = frames.DataFrame({"x": np.float32([1, 2]), "z": np.int8([1, 2]), "y": [1, 2]})
+    assert data.Dataset.from_frame(frame, "y").inputs.dtype == np.float32
+    assert data.Dataset.from_frame(frame, "y", ["z"]).inputs.dtype == np.float64
+    with pytest.raises(DTypeError, match="floating-point one, not int64"):
+        data.Dataset.from_frame(frame, "y", dtype="int64")
+
+
 def test_what_is_no_frame_is_told():
     with pytest.raises(ArgumentError, match="not a ndarray"):
         data.Dataset.from_frame(np.zeros((2, 2)), "y")

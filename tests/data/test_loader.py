@@ -85,7 +85,8 @@ def test_what_a_transform_spoils_is_told():
     ("options", "error", "words"),
     [
         ({"batch_size": 0}, DomainError, "at least 1"),
-        ({"prefetch": -1}, DomainError, "prefetch at least 0"),
+        ({"batch_size": 2.5}, DomainError, "batch_size is a whole number"),
+        ({"prefetch": -1}, DomainError, "prefetch is a whole number of at least 0"),
         ({"batch_size": 12, "drop_last": True}, DomainError, "11 examples make no batch of 12"),
         ({"transform": 3}, ArgumentError, "transform is a function"),
     ],
@@ -173,6 +174,28 @@ def test_stopping_early_ends_the_thread_and_closes_the_items(how):
     del ahead
     assert closed.wait(10)
     assert thread() is None or not thread().is_alive()
+
+
+def test_the_thread_itself_may_let_go_of_the_iterator(monkeypatch):
+    """As its garbage collector does with an iterator in a cycle."""
+    unraisable = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    holder = []
+    more, gone = threading.Event(), threading.Event()
+
+    def items():
+        yield 1
+        more.wait(10)
+        holder.clear()
+        gone.set()
+
+    holder.append(prefetched(items(), 2))
+    assert next(holder[0]) == 1
+    (thread,) = alive()
+    more.set()
+    thread.join(10)
+    assert gone.is_set() and not thread.is_alive()
+    assert not unraisable
 
 
 def test_a_thread_at_work_does_not_keep_the_interpreter():

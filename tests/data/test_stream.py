@@ -55,6 +55,31 @@ def test_examples_are_stacked():
     assert len(list(data.Stream(examples, batch_size=3, drop_last=True).epoch(5))) == 2
 
 
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_a_function_may_fill_the_same_arrays_again(prefetch):
+    def refilled(epoch):
+        x = np.zeros((2, 1))
+        for number in range(4):
+            x[:] = number
+            yield x, x
+
+    found = list(data.Stream(refilled, prefetch=prefetch).epoch(1))
+    assert values(found) == [([[n], [n]], [[n], [n]]) for n in range(4)]
+    single = data.Stream(lambda epoch: ((x[0], y[0]) for x, y in refilled(1)), batch_size=2)
+    assert values(single.epoch(1)) == [([[n], [n + 1]], [[n], [n + 1]]) for n in (0, 2)]
+
+
+def test_a_transform_that_changes_its_argument_does_not_change_what_it_came_from():
+    x = np.zeros((2, 1))
+
+    def transform(key, inputs):
+        inputs += 1
+        return inputs
+
+    stream = data.Stream(lambda epoch: [(x, x), (x, x)], transform=transform)
+    assert values(stream.epoch(1)) == [([[1.0], [1.0]], [[0.0], [0.0]])] * 2
+
+
 def test_steps_end_what_goes_on_for_ever():
     def endless(epoch):
         return (([[float(n)]], [n]) for n in itertools.count())
@@ -75,6 +100,10 @@ def test_what_is_used_up_is_told():
         list(data.Stream(batches, steps=5).epoch(1))
     with pytest.raises(ArgumentError, match="a generator, which could be read once"):
         data.Stream(batches(1))
+    with pytest.raises(ArgumentError, match="the function gave NoneType for epoch 1"):
+        list(data.Stream(lambda epoch: None).epoch(1))
+    with pytest.raises(ArgumentError, match="drop_last is for single examples"):
+        data.Stream(batches, drop_last=True)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule import random
 from chainrule.core.errors import ArgumentError, DomainError, ShapeError
+from chainrule.data.checks import at_least
 from chainrule.tensor import Tensor
 
 __all__ = [
@@ -101,7 +102,7 @@ def random_shift(pixels: int, fill: float = 0.0) -> Augmentation:
     >>> int(augment.random_shift(1)(cr.random.key(3), image).sum())
     1
     """
-    _at_least("random_shift", 1, pixels=pixels)
+    at_least("random_shift", 1, pixels=pixels)
 
     def change(key: Tensor, images: np.ndarray) -> np.ndarray:
         return _cropped(key, images, images.shape[-2:], pixels, fill)
@@ -127,8 +128,8 @@ def random_crop(size: int | tuple[int, int], padding: int = 0, fill: float = 0.0
     (2, 3, 32, 32)
     """
     height, width = size if isinstance(size, tuple) else (size, size)
-    _at_least("random_crop", 1, height=height, width=width)
-    _at_least("random_crop", 0, padding=padding)
+    at_least("random_crop", 1, height=height, width=width)
+    at_least("random_crop", 0, padding=padding)
     name = _call("random_crop", size, padding=padding, fill=fill)
 
     def change(key: Tensor, images: np.ndarray) -> np.ndarray:
@@ -173,15 +174,15 @@ def random_rotation(degrees: float, fill: float = 0.0) -> Augmentation:
     border they have the value ``fill``. Images of integers are rounded.
 
     Raises:
-        DomainError: if ``degrees`` is not above 0.
+        DomainError: if ``degrees`` is not above 0 and finite.
 
     >>> import numpy as np, chainrule as cr
     >>> from chainrule.data import augment
     >>> augment.random_rotation(10.0)(cr.random.key(0), np.ones((2, 5, 5)))[0, 2].tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    if not degrees > 0:
-        raise DomainError(f"random_rotation: degrees is above 0, not {degrees}")
+    if not 0 < degrees < np.inf:
+        raise DomainError(f"random_rotation: degrees is above 0 and finite, not {degrees}")
 
     def change(key: Tensor, images: np.ndarray) -> np.ndarray:
         bound = np.deg2rad(degrees)
@@ -210,9 +211,8 @@ def normalise(mean: float | Sequence[float], std: float | Sequence[float]) -> Au
         raise DomainError(f"normalise: std is above 0, not {std}")
     name = f"normalise({mean}, {std})"
     channels = {len(value) for value in (centre, scale) if value.ndim}
-    factor, offset = 1 / scale, centre / scale
     if channels:
-        factor, offset = (np.reshape(value, (-1, 1, 1)) for value in (factor, offset))
+        centre, scale = (np.reshape(value, (-1, 1, 1)) for value in (centre, scale))
 
     def change(key: Tensor, images: np.ndarray) -> np.ndarray:
         if channels and (images.ndim != 4 or channels != {images.shape[1]}):
@@ -221,7 +221,8 @@ def normalise(mean: float | Sequence[float], std: float | Sequence[float]) -> Au
                 f"as many, these are {images.shape}"
             )
         dtype = images.dtype if images.dtype.kind == "f" else np.dtype(np.float32)
-        changed: np.ndarray = images.astype(dtype) * factor.astype(dtype) - offset.astype(dtype)
+        # the mean first: what is near it keeps its digits
+        changed: np.ndarray = (images.astype(dtype) - centre.astype(dtype)) / scale.astype(dtype)
         return changed
 
     return Augmentation(name, change)
@@ -277,12 +278,6 @@ def _rotated(angles: np.ndarray, images: np.ndarray, fill: float) -> np.ndarray:
         return turned
     rounded: np.ndarray = np.rint(turned).astype(images.dtype)
     return rounded
-
-
-def _at_least(name: str, least: int, **sizes: Any) -> None:
-    for what, size in sizes.items():
-        if not isinstance(size, (int, np.integer)) or size < least:
-            raise DomainError(f"{name}: {what} is a whole number of at least {least}, not {size!r}")
 
 
 def _call(name: str, *given: Any, **options: Any) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule import random
 from chainrule.core.errors import DomainError, ShapeError
+from chainrule.data.checks import at_least
 from chainrule.data.frames import columns_of
 from chainrule.data.mapped import is_mapped, open_npy, rows_of
 from chainrule.data.splitting import held_out
@@ -20,7 +21,7 @@ from chainrule.tensor import Tensor, tensor
 __all__ = ["Dataset", "as_dataset", "batches"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
 class Dataset:
     """Inputs and targets, one example a row.
 
@@ -110,13 +111,14 @@ class Dataset:
             frame: the data frame.
             target: the column that is to be predicted; a list for several.
             inputs: the columns to predict it from, by default all others.
-            dtype: of the inputs, a floating-point one; by default that of the columns, float64
-                where they are whole numbers or differ.
+            dtype: of the inputs, a floating-point one; by default that which NumPy promotes the
+                columns to, and float64 where they all are whole numbers.
             name: a word for messages.
 
         Raises:
             ArgumentError: if this is no data frame.
-            DTypeError: if a column holds categories, text, times or other objects.
+            DTypeError: if a column holds categories, text, times or other objects, or ``dtype`` is
+                no floating-point one.
             DomainError: if there is no such column, or a value is missing or infinite.
 
         >>> import polars as pl  # doctest: +SKIP
@@ -163,8 +165,8 @@ class Dataset:
             test: the share that is held out, between 0 and 1.
             seed: which of the many splits. It decides the test set whatever ``validation`` is.
             validation: the share of a validation set, between 0 and 1; None for no such set.
-            stratify: whether each set has the same share of each class. None does so where there
-                is one integer target an example.
+            stratify: whether each set has the same share of each class, up to one example. None
+                does so where there is one integer target an example.
 
         Raises:
             DomainError: if a share is not between 0 and 1, or the shares leave a set empty.
@@ -176,7 +178,7 @@ class Dataset:
         (1438, 359)
         >>> train, validation, test = data.load_digits().split(test=0.2, validation=0.1)
         >>> len(train), len(validation), len(test)
-        (1259, 179, 359)
+        (1258, 180, 359)
         """
         shares = {"test": test} | ({} if validation is None else {"validation": validation})
         masks = held_out(self.targets, shares, random.key(seed), stratify)
@@ -214,14 +216,13 @@ def batches(
         drop_last: leave out a last batch with fewer examples.
 
     Raises:
-        DomainError: if ``batch_size`` is below 1.
+        DomainError: if ``batch_size`` is no whole number of at least 1.
 
     >>> from chainrule import data
     >>> [x.shape for x, y in data.batches(([[1.0], [2.0], [3.0]], [0, 1, 1]), batch_size=2)]
     [(2, 1), (1, 1)]
     """
-    if batch_size < 1:
-        raise DomainError(f"batches: batch_size is at least 1, not {batch_size}")
+    at_least("batches", 1, batch_size=batch_size)
     return _batches(as_dataset(data), batch_size, key, drop_last)
 
 

@@ -46,7 +46,10 @@ def columns_of(
     columns = [_column(frame, name) for name in chosen]
     if dtype is None:
         dtype = np.result_type(*columns)
-    common = as_dtype(dtype if np.dtype(dtype).kind == "f" else np.float64)
+        dtype = dtype if dtype.kind == "f" else np.float64
+    common = as_dtype(dtype)
+    if common.kind != "f":
+        raise DTypeError(f"from_frame: dtype is a floating-point one, not {common.name}")
     targets = [_column(frame, name) for name in wanted]
     targets = [
         values.astype(np.int64) if values.dtype.kind == "b" else values for values in targets

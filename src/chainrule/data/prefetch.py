@@ -40,7 +40,10 @@ def prefetched(items: Iterable[Item], ahead: int) -> Iterator[Item]:
             yield ready.take()
     finally:
         ready.close()
-        thread.join(PATIENCE)
+        if (
+            thread is not threading.current_thread()
+        ):  # where the collector runs there and finds this
+            thread.join(PATIENCE)
 
 
 class _Ready(Generic[Item]):

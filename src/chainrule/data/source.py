@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.core.errors import ArgumentError, DomainError, DTypeError, ShapeError
 from chainrule.core.node import array
 from chainrule.core.types import as_dtype
+from chainrule.data.checks import at_least
 from chainrule.lift import to_numpy
 from chainrule.tensor import Tensor
 
@@ -110,11 +111,8 @@ def check_options(who: str, batch_size: int, prefetch: int, transform: Any) -> N
     Raises:
         DomainError, ArgumentError: naming ``who`` was given them.
     """
-    if batch_size < 1 or prefetch < 0:
-        raise DomainError(
-            f"{who}: batch_size is at least 1 and prefetch at least 0, not {batch_size} and "
-            f"{prefetch}"
-        )
+    at_least(who, 1, batch_size=batch_size)
+    at_least(who, 0, prefetch=prefetch)
     if transform is not None and not callable(transform):
         raise ArgumentError(f"{who}: transform is a function (key, inputs), not {transform!r}")
 

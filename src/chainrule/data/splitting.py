@@ -41,12 +41,18 @@ def held_out(
         labels = np.asarray(targets)
         groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     masks = {what: np.zeros(len(targets), dtype=bool) for what in shares}
-    for number, rows in enumerate(groups):
-        order = rows[random.permutation(random.fold_in(key, number), len(rows)).numpy()]
-        for what, share in shares.items():
-            count = round(share * len(rows))
-            masks[what][order[:count]] = True
-            order = order[count:]
+    orders = [
+        rows[random.permutation(random.fold_in(key, number), len(rows)).numpy()]
+        for number, rows in enumerate(groups)
+    ]
+    sizes = np.array([len(rows) for rows in groups])
+    taken = np.zeros_like(sizes)
+    for place, (what, share) in enumerate(shares.items()):
+        ties = random.permutation(random.fold_in(key, len(groups) + place), len(groups)).numpy()
+        counts = _apportioned(share, sizes, sizes - taken, ties)
+        for order, first, count in zip(orders, taken, counts, strict=True):
+            masks[what][order[first : first + count]] = True
+        taken += counts
     training = ~np.any(list(masks.values()), axis=0)
     sets = {"training": training} | masks
     for what, mask in sets.items():
@@ -56,3 +62,25 @@ def held_out(
                 f"split: {given} of {len(targets)} examples leaves the {what} set empty"
             )
     return sets
+
+
+def _apportioned(share: float, sizes: np.ndarray, left: np.ndarray, ties: np.ndarray) -> np.ndarray:
+    """How many examples of each class a set gets, shape (classes,), ``round(share·n)`` in all.
+
+    By largest remainders: each class gets its share rounded down, and what is missing goes to those
+    that rounding took most from. To round each by itself would leave classes of one or two
+    examples, such as integers that are measured and not counted, out of every set.
+
+    Args:
+        share: of the set.
+        sizes: examples of each class, shape (classes,).
+        left: those that no set has yet.
+        ties: which of equal remainders comes first, a permutation of the classes.
+    """
+    ideal = share * sizes
+    counts: np.ndarray = np.minimum(np.floor(ideal).astype(sizes.dtype), left)
+    missing = round(share * int(sizes.sum())) - int(counts.sum())
+    remainders = np.where(counts < left, ideal - counts, -1.0)
+    first = np.lexsort((ties, -remainders))[: max(missing, 0)]
+    counts[first] += remainders[first] >= 0
+    return counts

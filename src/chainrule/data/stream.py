@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule import random
 from chainrule.core.errors import ArgumentError, DomainError, DTypeError, ShapeError
+from chainrule.data.checks import at_least
 from chainrule.data.prefetch import prefetched
 from chainrule.data.source import Batch, Source, Transform, as_batch, check_options, described
 from chainrule.lift import to_numpy
@@ -37,7 +38,8 @@ class Stream(Source):
         name: what the data are called in messages.
 
     Raises:
-        ArgumentError: if ``make`` or ``transform`` is no function.
+        ArgumentError: if ``make`` or ``transform`` is no function, or ``drop_last`` comes without
+            ``batch_size``.
         DomainError: if ``batch_size`` or ``steps`` is below 1, or ``prefetch`` below 0.
 
     >>> import numpy as np
@@ -71,8 +73,13 @@ class Stream(Source):
                 "data.Stream(lambda epoch: batches)"
             )
         check_options("Stream", 1 if batch_size is None else batch_size, prefetch, transform)
-        if steps is not None and steps < 1:
-            raise DomainError(f"Stream: steps is at least 1, not {steps}")
+        if steps is not None:
+            at_least("Stream", 1, steps=steps)
+        if drop_last and batch_size is None:
+            raise ArgumentError(
+                "Stream: drop_last is for single examples, from which it makes batches; give "
+                "batch_size too, or leave short batches out of what the function gives"
+            )
         self.make = make
         self.batch_size = batch_size
         self.steps = steps
@@ -106,12 +113,14 @@ class Stream(Source):
     def _epoch(self, number: int, start: int, dtype: Any) -> Iterator[Batch]:
         key = random.fold_in(self.key, number)
         count = 0
-        for index, pair in enumerate(islice(self._pairs(number), self.steps)):
+        for index, given in enumerate(islice(self._pairs(number), self.steps)):
             count += 1
             if index < start:
                 continue
             where = f"{self.name}: batch {index} of epoch {number}"
-            inputs, targets = _pair(pair, where)
+            pair = _pair(given, where)
+            # copies, so that the function may fill the same arrays again
+            inputs, targets = (np.array(v) if isinstance(v, np.ndarray) else v for v in pair)
             if self.transform is not None:
                 inputs = self.transform(random.fold_in(key, index), np.asarray(inputs))
             yield as_batch(inputs, targets, where, dtype)
@@ -125,34 +134,46 @@ class Stream(Source):
     def _pairs(self, number: int) -> Iterator[Any]:
         """The inputs and targets of each batch."""
         if self.batch_size is None:
-            yield from self.make(number)
+            yield from self._made(number)
             return
-        examples = iter(self.make(number))
+        examples = self._made(number)
         first = 0
-        while group := list(islice(examples, self.batch_size)):
-            if len(group) == self.batch_size or not self.drop_last:
-                yield self._stacked(group, f"{self.name}: example {{}} of epoch {number}", first)
-            first += len(group)
+        while (batch := self._stacked(examples, number, first)) is not None:
+            size = len(batch[0])
+            if size == self.batch_size or not self.drop_last:
+                yield batch
+            first += size
 
-    @staticmethod
-    def _stacked(group: list[Any], where: str, first: int) -> tuple[np.ndarray, np.ndarray]:
-        """One array of inputs and one of targets from examples, ``first`` the number of the one at
-        the beginning."""
+    def _made(self, number: int) -> Iterator[Any]:
+        made = self.make(number)
+        try:
+            return iter(made)
+        except TypeError:
+            raise ArgumentError(
+                f"{self.name}: the function gave {type(made).__name__} for epoch {number}, and not "
+                "something to iterate over; make it a generator function, or return a list"
+            ) from None
+
+    def _stacked(
+        self, examples: Iterator[Any], number: int, first: int
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """One array of inputs and one of targets from the next examples, ``first`` the number of
+        the one at the beginning; None where there are no more."""
         columns: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-        for place, example in enumerate(group):
-            here = where.format(first + place)
+        for place, example in enumerate(islice(examples, self.batch_size)):
+            here = f"{self.name}: example {first + place} of epoch {number}"
             for column, value in zip(columns, _pair(example, here), strict=True):
                 try:
-                    column.append(value if isinstance(value, np.ndarray) else to_numpy(value))
-                except DTypeError as error:
+                    column.append(to_numpy(value))
+                except (DTypeError, ShapeError) as error:
                     reason = str(error).splitlines()[0]
-                    raise DTypeError(f"{here} is no array of numbers: {reason}") from None
+                    raise type(error)(f"{here} is no array of numbers: {reason}") from None
                 if column[-1].shape != column[0].shape:
                     raise ShapeError(
                         f"{here} has the shape {column[-1].shape}, another in its batch "
                         f"{column[0].shape}; pad them to one shape"
                     )
-        return np.stack(columns[0]), np.stack(columns[1])
+        return (np.stack(columns[0]), np.stack(columns[1])) if columns[0] else None
 
 
 def _pair(given: Any, where: str) -> tuple[Any, Any]:
