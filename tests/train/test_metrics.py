@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule import data, train
-from chainrule.core.errors import DomainError, DTypeError, ShapeError
+from chainrule.core.errors import ArgumentError, DomainError, DTypeError, ShapeError
 
 sklearn = pytest.importorskip("sklearn.metrics")
 
@@ -94,6 +94,34 @@ def test_top_k_equals_scikit_learns(k):
     assert train.top_k_accuracy(LOGITS, LABELS, k) == pytest.approx(wanted, rel=1e-12)
     traced = cr.compile(lambda x, y: train.top_k_accuracy(x, y, k))
     assert traced(cr.tensor(LOGITS), cr.tensor(LABELS)).item() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels"),
+    [
+        (LOGITS, LABELS),
+        (SCORES, BINARY),
+        (SCORES[:, None], BINARY[:, None]),
+        (np.sign(SCORES).astype(int) + 1, BINARY),
+    ],
+    ids=["classes", "binary", "column", "predicted"],
+)
+def test_accuracy_equals_scikit_learns(scores, labels):
+    predicted = scores.argmax(axis=1) if scores.shape[1:] == (4,) else scores
+    predicted = predicted > 0 if predicted.dtype.kind == "f" else predicted
+    wanted = sklearn.accuracy_score(labels, predicted)
+    assert 0 < wanted < 1
+    assert train.accuracy(scores, labels) == pytest.approx(wanted, rel=1e-12)
+    traced = cr.compile(train.accuracy)(cr.tensor(scores), cr.tensor(labels))
+    assert traced.item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_scores_that_are_nan_are_no_hits():
+    scores = np.array([[np.nan, 0.0, 1.0], [np.nan] * 3, [2.0, np.nan, 1.0]])
+    for measure in (train.accuracy, functools.partial(train.top_k_accuracy, k=1)):
+        assert measure(scores, [0, 0, 0]) == 0
+        assert cr.compile(measure)(cr.tensor(scores), cr.tensor([0, 0, 0])).item() == 0
+    assert train.accuracy([np.nan, -1.0], [0, 0]) == 0.5
 
 
 def test_the_first_of_equal_scores_is_taken():
@@ -250,6 +278,19 @@ def test_without_validation_data_they_are_refused():
         )
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["accuracy"], "not 'accuracy'"),
+        (train.r2, "list of functions"),
+        ("r2", "list of functions"),
+    ],
+)
+def test_metrics_are_functions(given, words):
+    with pytest.raises(ArgumentError, match=words):
+        train.evaluate(same(), cr.nn.mse, (np.ones((4, 1)), np.ones((4, 1))), metrics=given)
+
+
 def test_a_metric_is_one_number():
     with pytest.raises(ShapeError, match=r"confusion_matrix gives an array of shape \(4, 4\)"):
         train.evaluate(
@@ -272,6 +313,17 @@ def test_own_metrics_may_be_marked():
     assert found["rmse"] == pytest.approx(np.sqrt((x**2).mean()), rel=1e-12)
 
 
+def test_the_mean_of_a_metric_with_options_is_taken_first():
+    def powers(outputs, targets, p=1.0):
+        return abs(outputs - targets).mean() ** p
+
+    marked = train.of_mean(lambda outputs, targets, p=1.0: abs(outputs - targets).mean(), math.sqrt)
+    x = np.arange(10.0)
+    own = functools.partial(functools.partial(marked(powers), p=3.0), p=0.5)
+    found = train.evaluate(same(), cr.nn.mse, (x, x + x), metrics=[own], batch_size=3)
+    assert found["powers"] == pytest.approx(math.sqrt(x.mean()), rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -279,6 +331,10 @@ def test_own_metrics_may_be_marked():
         (lambda: train.f1(LOGITS, LABELS + 0.5), DTypeError, "whole numbers"),
         (lambda: train.f1(LOGITS, LABELS + 1), DomainError, "class 4 is out of range; 4 classes"),
         (lambda: train.f1([0, -1], [0, 1]), DomainError, "class -1"),
+        (lambda: train.f1(LOGITS * np.nan, LABELS), DomainError, "NaN"),
+        (lambda: train.f1(3, 3), ShapeError, "need labels"),
+        (lambda: train.f1([0, 1], ["a", "b"]), DTypeError, "whole numbers"),
+        (lambda: train.accuracy(LOGITS, LABELS[1:]), ShapeError, "need labels"),
         (lambda: train.f1(LOGITS, LABELS, "binary"), DomainError, "two classes, there are 4"),
         (lambda: train.f1(LOGITS, LABELS, "mean"), DomainError, "not 'mean'"),
         (lambda: train.roc_auc(SCORES, BINARY * 0), DomainError, "no example is of class 1"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.compiling import Compiled
 from chainrule.compiling import compile as compile_
-from chainrule.core.errors import DomainError, DTypeError, ShapeError
+from chainrule.core.errors import ArgumentError, DomainError, DTypeError, ShapeError
 from chainrule.core.node import array
 from chainrule.core.tree import flatten
 from chainrule.core.types import as_dtype
@@ -48,6 +48,11 @@ def evaluate(
         model, loss, metrics: as for `fit`.
         data: as for `fit`, or a `data.Loader` or `data.Stream`, of which epoch 1 is taken.
         batch_size: how many examples to run at a time, unless the data come in batches.
+
+    Raises:
+        ArgumentError: if a metric is no function.
+        DTypeError, ShapeError, DomainError: if the data do not fit, the loss or a metric refuses
+            them, or a metric is not one number.
 
     >>> import chainrule as cr
     >>> model = cr.nn.Linear(1, 1, key=cr.random.key(0))
@@ -202,10 +207,22 @@ def joined(batches: Sequence[tuple[Any, Tensor]]) -> tuple[Any, Any]:
 
 
 def named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
-    """The metrics by names of their own, none of them "loss"."""
+    """The metrics by names of their own, none of them "loss".
+
+    Raises:
+        ArgumentError: if these are no functions.
+    """
+    if callable(metrics) or isinstance(metrics, str):
+        raise ArgumentError(
+            f"metrics is a list of functions, such as [train.accuracy], not {metrics}"
+        )
     named: dict[str, Metric] = {}
     taken = Counter(["loss"])
     for metric in metrics:
+        if not callable(metric):
+            raise ArgumentError(
+                f"a metric is a function (outputs, targets), such as train.accuracy, not {metric!r}"
+            )
         function = metric
         while isinstance(function, functools.partial):
             function = function.func

@@ -32,7 +32,7 @@ def confusion_matrix(outputs: Any, labels: Any) -> np.ndarray:
     Raises:
         ShapeError: if the shapes do not fit.
         DTypeError: if labels are no whole numbers.
-        DomainError: if a label is out of range.
+        DomainError: if a label is out of range, or a score is NaN.
 
     >>> from chainrule import train
     >>> train.confusion_matrix([0, 1, 1, 1], [0, 0, 1, 1]).tolist()
@@ -110,19 +110,20 @@ def labels_of(name: str, outputs: Any, labels: Any) -> tuple[np.ndarray, np.ndar
 
     Raises: as `confusion_matrix`.
     """
-    scores, right = np.asarray(outputs), np.asarray(labels)
-    if scores.ndim == 2 and scores.shape[1] == 1:
-        scores = scores[:, 0]
-    if right.shape == (len(right), 1):
-        right = right[:, 0]
-    if scores.ndim not in (1, 2) or right.shape != scores.shape[:1] or not len(right):
+    scores, right = (
+        values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+        for values in (np.asarray(outputs), np.asarray(labels))
+    )
+    if scores.ndim not in (1, 2) or right.shape != scores.shape[:1] or not right.size:
         raise ShapeError(
             f"{name}: outputs (n, classes), (n, 1) or (n,) need labels (n,), got "
             f"{np.shape(outputs)} and {np.shape(labels)}"
         )
-    if right.dtype.kind not in "biu" and not (right == np.rint(right)).all():
+    if right.dtype.kind not in "biuf" or not (right == np.rint(right)).all():
         raise DTypeError(f"{name}: labels are whole numbers (classes), not {right.dtype.name}")
     right = right.astype(np.int64)
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        raise DomainError(f"{name}: a score is NaN, so that no class has the largest")
     if scores.ndim == 2:
         predicted, classes = scores.argmax(axis=1), scores.shape[1]
     elif scores.dtype.kind == "f":

@@ -54,14 +54,23 @@ def is_whole(metric: Callable[..., Any]) -> bool:
 
 
 def batch_part(metric: Callable[..., Any]) -> Callable[..., Any]:
-    """What of a metric is averaged over batches."""
-    part: Callable[..., Any] = getattr(metric, "mean", metric)
+    """What of a metric is averaged over batches; options given by `functools.partial` are its own
+    too."""
+    if not hasattr(_function(metric), "mean"):
+        return metric
+    part: Callable[..., Any] = _function(metric).mean  # type: ignore[attr-defined]
+    given = []
+    while isinstance(metric, functools.partial):
+        given.append(metric)
+        metric = metric.func
+    for outer in reversed(given):
+        part = functools.partial(part, *outer.args, **outer.keywords)
     return part
 
 
 def finished(metric: Callable[..., Any], mean: float) -> float:
     """The metric, from the mean of its `batch_part`."""
-    finish = getattr(metric, "finish", None)
+    finish = getattr(_function(metric), "finish", None)
     return mean if finish is None else float(finish(mean))
 
 

@@ -23,11 +23,15 @@ __all__ = [
 
 
 def accuracy(logits: Tensor, labels: Any) -> Any:
-    """The share, from 0 to 1, of examples whose largest score is that of the right class.
+    """The share, from 0 to 1, of examples whose predicted class is the right one.
+
+    An example with a score that is NaN counts as wrong.
 
     Args:
-        logits: scores, shape (n, classes).
-        labels: the right classes, shape (n,).
+        logits: scores (n, classes), of which the largest counts; or scores of class 1 against
+            class 0, shape (n,) or (n, 1), positive for class 1; or predicted classes, integers,
+            shape (n,).
+        labels: the right classes, shape (n,) or (n, 1).
 
     Returns:
         A float; under tracing a tensor.
@@ -38,14 +42,27 @@ def accuracy(logits: Tensor, labels: Any) -> Any:
     >>> import chainrule as cr
     >>> cr.train.accuracy(cr.tensor([[0.1, 0.9], [0.8, 0.2]]), [1, 1])
     0.5
+    >>> cr.train.accuracy(cr.tensor([[1.3], [-0.2]]), [1, 1])
+    0.5
     """
-    if not _is_traced(logits, labels):
-        scores, right = np.asarray(logits), np.asarray(labels)
-        _check_scores("accuracy", scores.shape, right.shape)
-        return float(np.mean(scores.argmax(axis=1) == right))
-    traced, truth = tensor(logits), tensor(labels)
-    _check_scores("accuracy", traced.shape, truth.shape)
-    return (traced.argmax(axis=1) == truth).astype("float64").mean()
+    traced = _is_traced(logits, labels)
+    space: Any = functions if traced else np
+    scores, right = (
+        values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+        for values in (tensor(v) if traced else np.asarray(v) for v in (logits, labels))
+    )
+    if scores.ndim not in (1, 2) or right.shape != scores.shape[:1]:
+        raise ShapeError(
+            f"accuracy: logits (n, classes), (n, 1) or (n,) need labels (n,), got "
+            f"{np.shape(logits)} and {np.shape(labels)}"
+        )
+    if scores.ndim == 2:
+        hits = (scores.argmax(axis=1) == right) & ~space.isnan(scores).any(axis=1)
+    elif scores.dtype.kind == "f":
+        hits = ((scores > 0).astype("int64") == right) & ~space.isnan(scores)
+    else:
+        hits = scores == right
+    return _mean(hits.astype("float64"))
 
 
 def top_k_accuracy(logits: Tensor, labels: Any, k: int = 5) -> Any:
@@ -75,7 +92,11 @@ def top_k_accuracy(logits: Tensor, labels: Any, k: int = 5) -> Any:
     traced = _is_traced(logits, labels)
     scores: Any = tensor(logits) if traced else np.asarray(logits)
     right: Any = tensor(labels) if traced else np.asarray(labels)
-    _check_scores("top_k_accuracy", scores.shape, right.shape)
+    if scores.ndim != 2 or right.shape != scores.shape[:1]:
+        raise ShapeError(
+            f"top_k_accuracy: logits (n, classes) need labels (n,), got {scores.shape} and "
+            f"{right.shape}"
+        )
     classes = scores.shape[1]
     if not traced and right.size and not (right.min() >= 0 and right.max() < classes):
         raise DomainError(
@@ -85,9 +106,10 @@ def top_k_accuracy(logits: Tensor, labels: Any, k: int = 5) -> Any:
     space: Any = functions if traced else np
     numbers, column = space.arange(classes), space.expand_dims(right, axis=1)
     own = space.where(numbers == column, scores, 0).sum(axis=1, keepdims=True)
-    before = (scores > own) | ((scores == own) & (numbers < column))
-    found = before.astype("int64").sum(axis=1) < k
-    return found.astype("float64").mean() if traced else float(found.mean())
+    # by what does not come first, so that NaN, which is not ordered, is no hit
+    behind = (scores < own) | ((scores == own) & (numbers >= column))
+    found = (~behind).astype("int64").sum(axis=1) < k
+    return _mean(found.astype("float64"))
 
 
 def mean_squared_error(outputs: Tensor, targets: Any) -> Any:
@@ -158,11 +180,6 @@ def perplexity(logits: Tensor, labels: Any) -> Any:
 
 def _is_traced(*values: Any) -> bool:
     return any(isinstance(value, Tensor) and value.is_traced for value in values)
-
-
-def _check_scores(name: str, scores: tuple[int, ...], labels: tuple[int, ...]) -> None:
-    if len(scores) != 2 or labels != scores[:1]:
-        raise ShapeError(f"{name}: logits (n, classes) need labels (n,), got {scores} and {labels}")
 
 
 def _difference(name: str, outputs: Any, targets: Any) -> Any:

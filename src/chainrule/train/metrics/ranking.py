@@ -30,9 +30,8 @@ def roc_auc(
             examples of each class, or an array with that of every class.
 
     Raises:
-        ShapeError, DTypeError: as `confusion_matrix`.
-        DomainError: if a class has no example, or all, so that there is nothing to compare; if a
-            score is NaN; or for an unknown average.
+        ShapeError, DTypeError, DomainError: as `confusion_matrix`; and if a class has no example,
+            or all, so that there is nothing to compare, or for an unknown average.
 
     >>> from chainrule import train
     >>> train.roc_auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
@@ -40,8 +39,6 @@ def roc_auc(
     """
     scores = np.asarray(outputs, dtype=np.float64)
     _, right, classes = labels_of("roc_auc", scores, labels)
-    if np.isnan(scores).any():
-        raise DomainError("roc_auc: a score is NaN, so that the examples have no order")
     if scores.ndim == 1 or scores.shape[1] == 1:
         return float(_area(scores.ravel(), right == 1, 1))
     if classes == 2:
