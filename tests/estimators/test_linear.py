@@ -113,6 +113,8 @@ def test_without_a_penalty_the_likelihood_is_largest(solver):
     inputs, labels = IRIS[0][:, :2], np.random.default_rng(0).integers(0, 3, 150)
     three = train.LogisticRegression(None, solver=solver, tol=1e-10).fit(inputs, labels)
     np.testing.assert_allclose(three.coef_.sum(axis=0), 0, atol=1e-8)
+    unbounded = train.LogisticRegression(C=np.inf, solver=solver, tol=1e-10).fit(inputs, labels)
+    np.testing.assert_allclose(unbounded.coef_, three.coef_, atol=1e-8)
     proportions = three.predict_proba(inputs).mean(axis=0)
     np.testing.assert_allclose(proportions, np.bincount(labels) / 150, atol=1e-9)
 
@@ -148,8 +150,9 @@ def test_a_warm_start_begins_where_the_last_fit_ended():
 def test_the_end_of_the_steps_is_warned_of():
     with pytest.warns(ConvergenceWarning, match="not converged after 1 iterations"):
         train.LogisticRegression(max_iter=1).fit(*CANCER)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning) as caught:
         train.LinearRegression("l1", alpha=1e-4, max_iter=1).fit(X, Y)
+    assert caught[0].filename == __file__  # and not a line of the library
     with pytest.raises(DomainError, match="one class"):
         train.LogisticRegression().fit(np.eye(3), [1, 1, 1])
 

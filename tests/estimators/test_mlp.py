@@ -169,8 +169,9 @@ def test_a_warm_start_goes_on():
 
 
 def test_warnings_and_errors_say_what_happened(capsys):
-    with pytest.warns(ConvergenceWarning, match="not converged after 2 iterations"):
+    with pytest.warns(ConvergenceWarning, match="not converged after 2 iterations") as caught:
         train.MLPClassifier(max_iter=2, verbose=True).fit(X, Y)
+    assert caught[0].filename == __file__  # and not a line of the library
     assert "Iteration 2, loss = " in capsys.readouterr().out
     with pytest.warns(UserWarning, match="batch_size=1000 is larger"):
         train.MLPClassifier(batch_size=1000, max_iter=1).fit(X, Y)

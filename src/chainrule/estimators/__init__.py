@@ -1,7 +1,9 @@
 """Estimators with the interface of scikit-learn, which has to be installed: the extra [data].
 
-They take the arguments of scikit-learn's classes of the same names, minimise the same objectives,
-and fit into its pipelines and searches. `chainrule.train` offers them too.
+They minimise the objectives of scikit-learn's classes of the same names, and fit into its pipelines
+and searches; arguments of the same name mean the same. Not all are there, and the penalty of
+`LinearRegression` is an argument where scikit-learn has a class for each. `chainrule.train` offers
+them too.
 """
 
 from chainrule.core.errors import MissingExtraError

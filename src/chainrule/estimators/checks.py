@@ -92,11 +92,12 @@ def weights_of(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
     return weights
 
 
-def warn_not_converged(estimator: Any, steps: int) -> None:
-    """Warn that ``max_iter`` ended the fit."""
+def warn_not_converged(estimator: Any, steps: int, depth: int) -> None:
+    """Warn that ``max_iter`` ended the fit, at the line that called it: ``depth`` calls further up
+    than the caller."""
     warnings.warn(
         f"{type(estimator).__name__}: not converged after {steps} iterations (max_iter); scale the "
         "data to about 1, or raise max_iter",
         ConvergenceWarning,
-        stacklevel=3,
+        stacklevel=2 + depth,
     )

@@ -142,5 +142,5 @@ class LinearRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.n_iter_ = max(end.steps for end in ends)
         if not all(end.converged for end in ends):
-            warn_not_converged(self, self.n_iter_)
+            warn_not_converged(self, self.n_iter_, depth=2)
         return np.stack([end.w for end in ends])

@@ -131,7 +131,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.coef_, self.intercept_ = coefficients.astype(dtype), intercepts.astype(dtype)
         self.n_iter_ = np.array([ended.steps], dtype=np.int32)
         if not ended.converged:
-            warn_not_converged(self, ended.steps)
+            warn_not_converged(self, ended.steps, depth=1)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -195,7 +195,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _ended(self, problem: _Problem, start: np.ndarray) -> Ended:
         strength = 0.0 if self.penalty is None else 1.0 / (self.C * problem.total)
         share = self._share()
-        smooth = problem.smooth(strength * (1 - share), tied=self.penalty is None)
+        smooth = problem.smooth(strength * (1 - share), tied=strength == 0)
         solver = self.solver
         if solver == "auto":
             few = len(start) <= FEW

@@ -198,7 +198,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self._keep(found.x)
         self.n_iter_, self.loss_ = found.steps, found.value
         if found.reason == "max_steps":
-            warn_not_converged(self, found.steps)
+            warn_not_converged(self, found.steps, depth=3)
 
     def _fit_stochastic(
         self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, incremental: bool
@@ -256,7 +256,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
                     rate, self._unimproved = rate / 5, 0
             else:
                 if not incremental:
-                    warn_not_converged(self, self.n_iter_)
+                    warn_not_converged(self, self.n_iter_, depth=3)
         except KeyboardInterrupt:
             warnings.warn("the training was interrupted; what was learned is kept", stacklevel=4)
         self._keep(epochs.carry.layers if best is None else best)
