@@ -17,7 +17,7 @@ import pytest
 import chainrule as cr
 from chainrule import data, nn, optim, train
 from chainrule.core.errors import ArgumentError
-from chainrule.train import files
+from chainrule.train import engine, files
 from chainrule.train.checkpoint import checkpoints_in
 
 RNG = np.random.default_rng(3)
@@ -125,6 +125,15 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     again = fit(tmp_path, resume=True)
     assert (again.ended, again.steps, again.resumed_at) == ("finished", 36, 36)
     assert_same_bits(once, again)
+
+
+def test_a_run_is_prolonged_with_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "FEW", 3)
+    options = {"schedule": None, "validation": None}
+    fit(tmp_path, epochs=2, **options)
+    assert_same_bits(
+        fit(tmp_path, epochs=4, resume=True, **options), fit(None, epochs=4, **options)
+    )
 
 
 def test_an_interrupt_and_a_limit_leave_a_checkpoint(tmp_path):

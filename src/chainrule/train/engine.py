@@ -1,9 +1,9 @@
 """Takes the steps of a run, natively where that is possible, and knows where it stands.
 
 The first step of a run is taken in Python: a mistake of the user's is then reported on the line on
-which it is made, and by its values. By which program any other step is taken follows from its place
-in the epoch and from what a `Standing` holds, not from where the process began or how many steps a
-call takes: a resumed run computes the same bits.
+which it is made, and by its values. By which program any other step is taken follows from the shape
+of its batch alone, not from where the process began or how many steps a call takes: a resumed run
+computes the same bits, and so does a shorter one that is prolonged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chainrule.train.step import Loss, Metric, Penalty, make_step
 __all__ = ["Block", "Engine", "Standing"]
 
 FEW = 100
-"""For fewer epochs, what runs once in each, and is light, takes less time than its compilation."""
+"""For fewer epochs a validation that is light takes less time than its compilation."""
 
 
 class Block(NamedTuple):
@@ -54,7 +54,7 @@ class Standing(NamedTuple):
     Attributes:
         steps: that were taken.
         state: of the optimizer.
-        light: whether what runs once an epoch was found to be light.
+        light: whether a step was found to be light.
     """
 
     steps: int
@@ -136,12 +136,12 @@ class Engine:
 
     @property
     def is_light(self) -> bool:
-        """Whether what runs once an epoch was found to be light."""
+        """Whether a step was found to be light."""
         return self._native is not None and self._native.is_light
 
     @property
     def is_worthwhile(self) -> bool:
-        """Whether to compile what runs once an epoch."""
+        """Whether to compile the validation, which runs once an epoch."""
         return self._native is not None and (self._epochs >= FEW or not self._native.is_light)
 
     def look(self, steps: int, part: str) -> Any:
@@ -192,8 +192,7 @@ class Engine:
     def _take(self, work: Work, most: int) -> Block:
         spare = self._before
         self._before, self._base, self._work = self._after, self.steps, work
-        often = isinstance(work, Given) or len(work.rows) > 1 or self.is_worthwhile
-        if self._native is not None and self._healthy and self.steps > 0 and often:
+        if self._native is not None and self._healthy and self.steps > 0:
             try:
                 if spare is self._before or not spare.gradients:  # in the memory of the model
                     spare = copied(self._before)
