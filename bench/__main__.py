@@ -3,6 +3,7 @@
 python -m bench             all of them
 python -m bench nodes       one, by the name of its module
 python -m bench native …    whole programs beside every peer, with options of its own
+python -m bench tasks …     real tasks beside PyTorch's plain loop, likewise
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import native
+from bench import native, tasks
 from bench.common import Row, machine
 
 NAMES = (
@@ -36,7 +37,9 @@ NAMES = (
     "attention",
     "language",
     "native",
+    "tasks",
 )
+OF_THEIR_OWN = {"native": native.main, "tasks": tasks.main}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -57,8 +60,8 @@ def _cell(value: str | int | float) -> str:
 
 
 def main(chosen: list[str]) -> int:
-    if chosen[:1] == ["native"]:
-        return native.main(chosen[1:])
+    if chosen and chosen[0] in OF_THEIR_OWN:
+        return OF_THEIR_OWN[chosen[0]](chosen[1:])
     unknown = [name for name in chosen if name not in NAMES]
     if unknown:
         print(f"no measurement {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
@@ -68,8 +71,8 @@ def main(chosen: list[str]) -> int:
     show(console, "Machine", [{"what": what, "is": text} for what, text in described.items()])
     RESULTS.mkdir(exist_ok=True)
     for name in chosen or NAMES:
-        if name == "native":
-            native.main([])
+        if name in OF_THEIR_OWN:
+            OF_THEIR_OWN[name]([])
             continue
         module = importlib.import_module(f"bench.{name}")
         rows = module.run()

@@ -25,7 +25,16 @@ from chainrule.cli.train.options import BatchSize, Out, Plots, Seed, guarded
 from chainrule.cli.train.pictures import draw, lines
 from chainrule.tensor import Tensor
 
-__all__ = ["CONTESTANTS", "EXAMPLE", "Adder", "Contestant", "adding", "learn", "sequences"]
+__all__ = [
+    "CONTESTANTS",
+    "EXAMPLE",
+    "Adder",
+    "Contestant",
+    "adding",
+    "learn",
+    "make_step",
+    "sequences",
+]
 
 EXAMPLE = "chainrule train adding --length 40 --steps 800"
 
@@ -95,20 +104,9 @@ CONTESTANTS = (
 )
 
 
-class Course(NamedTuple):
-    """The loss and the norm of the gradient at each step; both end where they are not finite."""
-
-    losses: list[float]
-    norms: list[float]
-    network: nn.Module
-
-
-def learn(
-    contestant: Contestant, *, length: int, hidden: int, steps: int, batch_size: int, key: Tensor
-) -> Course:
-    """Train on new sequences in every step, each step one native call."""
-    optimizer = contestant.optimizer
-    network: nn.Module = Adder(contestant.kind, hidden, random.fold_in(key, 0))
+def make_step(optimizer: optim.Optimizer, length: int, batch_size: int) -> Any:
+    """The native step ``(network, state, key) -> (network, state, loss, norm)`` on new sequences,
+    with the norm of the gradient."""
 
     def step(network: nn.Module, state: Any, key: Tensor) -> Any:
         inputs, sums = sequences(key, batch_size, length)
@@ -121,8 +119,24 @@ def learn(
         norm = optim.global_norm(gradient)
         return optim.apply_updates(network, updates), state, value, norm
 
-    native = cr.compile(step)
-    state = optimizer.init(network)
+    return cr.compile(step)
+
+
+class Course(NamedTuple):
+    """The loss and the norm of the gradient at each step; both end where they are not finite."""
+
+    losses: list[float]
+    norms: list[float]
+    network: nn.Module
+
+
+def learn(
+    contestant: Contestant, *, length: int, hidden: int, steps: int, batch_size: int, key: Tensor
+) -> Course:
+    """Train on new sequences in every step, each step one native call."""
+    network: nn.Module = Adder(contestant.kind, hidden, random.fold_in(key, 0))
+    native = make_step(contestant.optimizer, length, batch_size)
+    state = contestant.optimizer.init(network)
     course = Course([], [], network)
     for number in range(1, steps + 1):
         after, state, value, norm = native(network, state, random.fold_in(key, number))

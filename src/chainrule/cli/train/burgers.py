@@ -34,7 +34,17 @@ from chainrule.cli.train.options import (
 from chainrule.cli.train.pictures import Curves, draw, lines
 from chainrule.tensor import Tensor
 
-__all__ = ["EXAMPLE", "burgers", "exact", "make_step", "network", "residual", "solution"]
+__all__ = [
+    "EXAMPLE",
+    "burgers",
+    "exact",
+    "grid",
+    "make_step",
+    "network",
+    "residual",
+    "solution",
+    "values",
+]
 
 EXAMPLE = "chainrule train burgers --viscosity 0.03 --steps 3000"
 
@@ -86,6 +96,20 @@ def exact(x: np.ndarray, t: np.ndarray, viscosity: float) -> np.ndarray:
     density = weights * np.exp(-np.cos(np.pi * y) / (2 * np.pi * viscosity))
     value: np.ndarray = -(density * np.sin(np.pi * y)).sum(axis=1) / density.sum(axis=1)
     return value
+
+
+def grid() -> tuple[np.ndarray, np.ndarray]:
+    """Where solutions are compared: 201 positions at each of 100 times, shapes (20100,)."""
+    x, t = np.meshgrid(np.linspace(-1, 1, 201), np.linspace(0.01, 1, 100))
+    return x.ravel(), t.ravel()
+
+
+def values(net: nn.Module, x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """`solution` as an array."""
+    with cr.no_grad():
+        u = solution(net, cr.tensor(x.astype(np.float32)), cr.tensor(t.astype(np.float32)))
+    found: np.ndarray = u.numpy()
+    return found
 
 
 def make_step(optimizer: optim.Optimizer, viscosity: float, points: int) -> Any:
@@ -179,11 +203,9 @@ def _burgers(
     except KeyboardInterrupt:
         console.print(f"[yellow]interrupted after {done:,} steps; what was learned is kept[/]")
     seconds = time.perf_counter() - start
-    x, t = (
-        part.ravel() for part in np.meshgrid(np.linspace(-1, 1, 201), np.linspace(0.01, 1, 100))
-    )
+    x, t = grid()
     wanted = exact(x, t, viscosity)
-    error = _values(net, x, t) - wanted
+    error = values(net, x, t) - wanted
     relative = float(np.linalg.norm(error) / np.linalg.norm(wanted))
     console.print(
         f"[bold]error              {relative:.2%}[/] of the exact solution (root mean square; "
@@ -215,20 +237,13 @@ def _burgers(
         raise typer.Exit(130)
 
 
-def _values(net: nn.Module, x: np.ndarray, t: np.ndarray) -> np.ndarray:
-    with cr.no_grad():
-        u = solution(net, cr.tensor(x.astype(np.float32)), cr.tensor(t.astype(np.float32)))
-    values: np.ndarray = u.numpy()
-    return values
-
-
 def _draw_solution(net: nn.Module, viscosity: float, error: float, path: Path) -> Path:
     x = np.linspace(-1, 1, 401)
     curves: Curves = {}
     for at in TIMES:
-        curves[f"t = {at}, network"] = x, _values(net, x, np.full_like(x, at))
+        curves[f"t = {at}, network"] = x, values(net, x, np.full_like(x, at))
     # one curve with gaps for all times: it lies on the others where the network is right
-    values = [np.append(exact(x, np.full_like(x, at), viscosity), np.nan) for at in TIMES]
-    curves["exact, at each time"] = np.tile(np.append(x, np.nan), 3), np.concatenate(values)
+    right = [np.append(exact(x, np.full_like(x, at), viscosity), np.nan) for at in TIMES]
+    curves["exact, at each time"] = np.tile(np.append(x, np.nan), 3), np.concatenate(right)
     title = f"Burgers' equation, ν = {viscosity:.3g}: error {error:.2%}"
     return lines(path, curves, title=title, x="position x", y="u(x, t)")

@@ -27,6 +27,10 @@ __all__ = ["EXAMPLE", "augmentation", "mnist", "network"]
 EXAMPLE = "chainrule train mnist --epochs 5 --no-augment"
 
 SIDE = 28
+SHIFT = 2
+"""Pixels by which an image is moved at most."""
+TURN = 12
+"""Degrees by which an image is turned at most."""
 
 
 def network(*, key: Tensor) -> nn.Sequential:
@@ -53,7 +57,7 @@ def _stage(before: int, after: int, size: int, key: Tensor) -> tuple[nn.Module, 
 
 def augmentation() -> augment.Augmentation:
     """Shifts by up to two pixels and turns by up to 12°: a digit stays what it is."""
-    return augment.compose(augment.random_shift(2), augment.random_rotation(12))
+    return augment.compose(augment.random_shift(SHIFT), augment.random_rotation(TURN))
 
 
 def mnist(

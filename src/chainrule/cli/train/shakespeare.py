@@ -21,12 +21,25 @@ from chainrule.cli.train.pictures import draw
 from chainrule.core.errors import DomainError
 from chainrule.tensor import Tensor
 
-__all__ = ["EXAMPLE", "Corpus", "bits", "lstm", "shakespeare", "transformer"]
+__all__ = [
+    "DEFAULTS",
+    "EXAMPLE",
+    "Corpus",
+    "bits",
+    "lstm",
+    "optimizer",
+    "schedule",
+    "shakespeare",
+    "transformer",
+]
 
 EXAMPLE = "chainrule train shakespeare --network transformer --epochs 3 --sample 300"
 
 HELD_OUT = 0.1
 """Share of each text that is never learned from: its end."""
+MAX_NORM = 1.0
+"""To which gradients are clipped."""
+WEIGHT_DECAY = 0.01
 
 
 # -- the text --------------------------------------------------------------------------------------
@@ -146,6 +159,19 @@ def bits(logits: Tensor, targets: Tensor) -> Tensor:
     return nn.cross_entropy(logits, targets) / math.log(2)
 
 
+def optimizer(learning_rate: float) -> optim.Optimizer:
+    """AdamW on clipped gradients."""
+    return optim.chain(
+        optim.clip_by_global_norm(MAX_NORM), optim.adamw(learning_rate, weight_decay=WEIGHT_DECAY)
+    )
+
+
+def schedule(steps: int) -> optim.Schedule:
+    """Up in a straight line, down along a cosine, for a training of so many steps."""
+    warm = max(1, min(50, steps // 10))
+    return optim.linear_warmup(warm, then=optim.cosine_decay(1.0, end=0.02))
+
+
 # -- the command -----------------------------------------------------------------------------------
 
 DEFAULTS = {"lstm": (256, 4e-3), "transformer": (128, 2e-3)}
@@ -198,15 +224,12 @@ def shakespeare(
         console = output.console()
         _describe(console, corpus, network, model, batch_size, seed)
         source = corpus.training(batch_size, random.fold_in(key, 1))
-        warm = max(1, min(50, epochs * (source.steps or 1) // 10))
         run = train.fit(
             model,
             bits,
             source,
-            optimizer=optim.chain(
-                optim.clip_by_global_norm(1.0), optim.adamw(learning_rate, weight_decay=0.01)
-            ),
-            schedule=optim.linear_warmup(warm, then=optim.cosine_decay(1.0, end=0.02)),
+            optimizer=optimizer(learning_rate),
+            schedule=schedule(epochs * (source.steps or 1)),
             epochs=epochs,
             validation=corpus.held_out(),
             callbacks=[train.ProgressBar(console, held_out="held-out")],
