@@ -40,9 +40,8 @@ def prefetched(items: Iterable[Item], ahead: int) -> Iterator[Item]:
             yield ready.take()
     finally:
         ready.close()
-        if (
-            thread is not threading.current_thread()
-        ):  # where the collector runs there and finds this
+        # the garbage collector may find this iterator while it runs in the thread itself
+        if thread is not threading.current_thread():
             thread.join(PATIENCE)
 
 
