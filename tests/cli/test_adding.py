@@ -1,10 +1,21 @@
+import math
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import chainrule as cr
 from chainrule import optim, random
 from chainrule.cli.train import app
-from chainrule.cli.train.adding import CONTESTANTS, GUESSING, Contestant, learn, sequences
+from chainrule.cli.train.adding import (
+    CONTESTANTS,
+    GUESSING,
+    Contestant,
+    Course,
+    _result,
+    learn,
+    sequences,
+)
 
 
 def test_two_numbers_are_marked_one_in_each_half():
@@ -29,6 +40,43 @@ def test_plain_gradient_descent_explodes_and_its_last_finite_network_is_kept():
     assert max(course.norms[:-1]) > 100
     for parameter in course.network.parameters().values():
         assert parameter.dtype == np.float32
+
+
+def test_rows_of_the_table_tell_how_it_ended():
+    assert _result(Course([0.2, math.nan], [3.0, math.nan], None)) == (
+        *("–", "3.00e+00", "3.00e+00", "2"),
+        "exploded in step 2",
+    )
+    for error, verdict in [
+        (GUESSING / 4, "learned"),
+        (GUESSING / 2, "better than guessing"),
+        (GUESSING, "no better than guessing"),
+    ]:
+        row = _result(Course([1.0] * 9 + [error], [1.0, 2.0, 4.0] + [3.0] * 7, None))
+        assert row == (f"{error:.4f}", "4.00e+00", "3.00e+00", "10", verdict)
+
+
+def test_an_interrupt_shows_what_was_learned(tmp_path, monkeypatch):
+    compile_, calls = cr.compile, []
+
+    def interrupted(step):
+        native = compile_(step)
+
+        def counted(*given):
+            calls.append(given)
+            if len(calls) == 6:
+                raise KeyboardInterrupt
+            return native(*given)
+
+        return counted
+
+    monkeypatch.setattr(cr, "compile", interrupted)
+    options = ["adding", "--length", "6", "--steps", "3", "--hidden", "4", "--no-plots"]
+    done = CliRunner().invoke(app, [*options, "--out", str(tmp_path)], catch_exceptions=False)
+    assert done.exit_code == 130
+    assert "interrupted after 2 steps of RNN, Adam; what was learned is shown" in done.output
+    table = done.output.split("network")[-1]
+    assert "RNN, gradient descent" in table and "RNN, Adam " in table and "LSTM" not in table
 
 
 def test_a_short_task_is_learned():

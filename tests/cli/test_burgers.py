@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 import chainrule as cr
 from chainrule import nn, optim, random, train
 from chainrule.cli.train import app
+from chainrule.cli.train import burgers as burgers_module
 from chainrule.cli.train.burgers import exact, make_step, network, residual, solution
 
 
@@ -78,5 +79,54 @@ def test_the_command(tmp_path):
 
 
 def test_a_viscosity_that_cannot_be_resolved_is_refused():
-    done = CliRunner().invoke(app, ["burgers", "--viscosity", "0"])
-    assert done.exit_code == 2 and "viscosity" in done.output
+    for viscosity in ("0", "nan", "0.6", "inf"):
+        done = CliRunner().invoke(app, ["burgers", "--viscosity", viscosity])
+        assert done.exit_code == 2 and "viscosity" in done.output
+
+
+def by_the_rectangle_rule(x, t, viscosity):
+    """Hopf's and Cole's formula on a grid of 20,001 points."""
+    y = np.linspace(-14, 14, 20_001)
+    powers = -np.cos(np.pi * y) / (2 * np.pi * viscosity) - (x[:, None] - y) ** 2 / (
+        4 * viscosity * t
+    )
+    density = np.exp(powers - powers.max(axis=1, keepdims=True))
+    return -(density * np.sin(np.pi * y)).sum(axis=1) / density.sum(axis=1)
+
+
+@pytest.mark.parametrize(("viscosity", "tolerance"), [(0.003, 1e-10), (0.09, 1e-10), (0.5, 1e-4)])
+def test_so_many_points_are_enough(viscosity, tolerance):
+    x = np.linspace(-1, 1, 51)
+    for t in (0.05, 0.5, 1.0):
+        wanted = by_the_rectangle_rule(x, t, viscosity)
+        found = exact(x, np.full_like(x, t), viscosity)
+        assert abs(found - wanted).max() < tolerance * abs(wanted).max()
+
+
+def test_divergence_is_told_and_nothing_is_saved(tmp_path):
+    options = ["burgers", "--steps", "30", "--hidden", "8", "--learning-rate", "1e30"]
+    done = CliRunner().invoke(app, [*options, "--out", str(tmp_path)], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "Try a smaller --learning-rate" in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_keeps_the_network(tmp_path, monkeypatch):
+    def interrupted(optimizer, viscosity, points):
+        step = make_step(optimizer, viscosity, points)
+        calls = []
+
+        def once(*given):
+            calls.append(given)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return step(*given)
+
+        return once
+
+    monkeypatch.setattr(burgers_module, "make_step", interrupted)
+    options = ["burgers", "--hidden", "8", "--no-plots", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, options, catch_exceptions=False)
+    assert done.exit_code == 130
+    assert "interrupted after 2 steps" in done.output
+    assert (tmp_path / "model.safetensors").exists()

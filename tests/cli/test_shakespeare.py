@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 import chainrule as cr
 from chainrule import data, random, train
 from chainrule.cli.train import app
-from chainrule.cli.train.shakespeare import Corpus, bits, lstm
+from chainrule.cli.train.shakespeare import Corpus, bits, lstm, shakespeare
 
 TEXT = "to be, or not to be: that is the question.\n" * 30
 
@@ -42,6 +42,19 @@ def test_epochs_cut_the_text_at_other_places_and_repeat_with_the_key():
 def test_bits_of_a_model_that_knows_nothing():
     targets = np.zeros((2, 3), int)
     assert bits(cr.zeros((2, 3, 8)), targets).item() == pytest.approx(3.0)
+
+
+def test_the_help_tells_what_guessing_takes():
+    corpus = Corpus(list(data.load_shakespeare().values()), length=128)
+    characters = len(corpus.alphabet)
+    learned = corpus.encode("".join(text[: round(0.9 * len(text))] for text in corpus.texts))
+    frequencies = np.bincount(learned, minlength=characters) / len(learned)
+    logits = np.broadcast_to(np.log(frequencies), (*corpus.held_out()[1].shape, characters))
+    by_letters = bits(cr.tensor(logits), corpus.held_out()[1]).item()
+    told = " ".join(shakespeare.__doc__.split())
+    assert f"guessing takes {np.log2(characters):.1f}, the frequencies of letters" in told
+    assert f"letters {by_letters:.1f}." in told
+    assert f"{round(len(learned), -3):,} characters" in told
 
 
 def command(*options):

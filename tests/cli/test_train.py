@@ -145,6 +145,30 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     assert "run of --out cannot be created (Not a directory)" in words(done.output)
 
 
+def test_a_folder_that_cannot_be_written_to_is_named_before_the_training(tmp_path, monkeypatch):
+    from chainrule.cli.train import options
+
+    def refuse(**given):  # to root, under whom tests may run, no folder is read-only
+        assert given == {"dir": tmp_path}
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(options, "TemporaryFile", refuse)
+    done = invoke("--out", tmp_path)
+    assert done.exit_code == 1
+    assert "of --out cannot be written to (Permission denied); choose another" in words(done.output)
+    assert "epoch" not in done.output
+
+
+def test_an_interrupt_outside_of_the_training_ends_with_130(tmp_path, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "load_digits", interrupt)
+    done = invoke("--out", tmp_path)
+    assert done.exit_code == 130
+    assert "interrupted" in done.output and "Traceback" not in done.output
+
+
 def test_too_little_memory_is_said_without_a_traceback(tmp_path, monkeypatch):
     def fail(*args, **options):
         raise MemoryError("Unable to allocate 238. GiB")

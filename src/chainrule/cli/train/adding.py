@@ -128,24 +128,32 @@ class Course(NamedTuple):
     losses: list[float]
     norms: list[float]
     network: nn.Module
+    interrupted: bool = False
 
 
 def learn(
     contestant: Contestant, *, length: int, hidden: int, steps: int, batch_size: int, key: Tensor
 ) -> Course:
-    """Train on new sequences in every step, each step one native call."""
+    """Train on new sequences in every step, each step one native call.
+
+    An interrupt ends the course, and what was learned is kept.
+    """
     network: nn.Module = Adder(contestant.kind, hidden, random.fold_in(key, 0))
     native = make_step(contestant.optimizer, length, batch_size)
     state = contestant.optimizer.init(network)
     course = Course([], [], network)
-    for number in range(1, steps + 1):
-        after, state, value, norm = native(network, state, random.fold_in(key, number))
-        course.losses.append(value.item())
-        course.norms.append(norm.item())
-        if not math.isfinite(course.losses[-1]):
-            break
-        network = after
-    return course._replace(network=network)
+    interrupted = False
+    try:
+        for number in range(1, steps + 1):
+            after, state, value, norm = native(network, state, random.fold_in(key, number))
+            course.losses.append(value.item())
+            course.norms.append(norm.item())
+            if not math.isfinite(course.losses[-1]):
+                break
+            network = after
+    except KeyboardInterrupt:
+        interrupted = True
+    return course._replace(network=network, interrupted=interrupted)
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -192,7 +200,7 @@ def _adding(
     courses: dict[str, Course] = {}
     for contestant in CONTESTANTS:
         start = time.perf_counter()
-        course = courses[contestant.name] = learn(
+        course = learn(
             contestant,
             length=length,
             hidden=hidden,
@@ -200,19 +208,20 @@ def _adding(
             batch_size=batch_size,
             key=random.key(seed),
         )
-        error = _late(course)
+        if course.losses:
+            courses[contestant.name] = course
+            table.add_row(contestant.name, *_result(course))
+        if course.interrupted:
+            done = len(course.losses)
+            console.print(
+                f"[yellow]interrupted after {done:,} steps of {contestant.name}; what was learned "
+                "is shown[/]"
+            )
+            break
         console.print(f"trained    {contestant.name}, {time.perf_counter() - start:.1f} s")
-        table.add_row(
-            contestant.name,
-            f"{error:.4f}",
-            f"{max(course.norms):.2e}",
-            f"{np.median(course.norms):.2e}",
-            f"{len(course.losses):,}",
-            _verdict(course, error),
-        )
     console.print()
     console.print(table)
-    if plots:
+    if plots and courses:
         draw(
             console,
             partial(
@@ -230,17 +239,24 @@ def _adding(
                 None,
             ),
         )
+    if course.interrupted:
+        raise typer.Exit(130)
 
 
-def _late(course: Course) -> float:
-    """The mean loss of the last tenth of the steps."""
-    return float(np.mean(course.losses[-max(1, len(course.losses) // 10) :]))
-
-
-def _verdict(course: Course, error: float) -> str:
+def _result(course: Course) -> tuple[str, ...]:
+    """A row of the table: the mean loss of the last tenth of the steps, the largest and the median
+    norm, the steps, and what to think of it."""
+    steps = len(course.losses)
+    finite = [norm for norm in course.norms if math.isfinite(norm)] or [math.inf]
+    norms = f"{max(finite):.2e}", f"{np.median(finite):.2e}", f"{steps:,}"
     if not math.isfinite(course.losses[-1]):
-        return f"exploded in step {len(course.losses)}"
-    return "learned" if error < GUESSING / 3 else "no better than guessing"
+        return "–", *norms, f"exploded in step {steps}"
+    error = float(np.mean(course.losses[-max(1, steps // 10) :]))
+    if error < GUESSING / 3:
+        verdict = "learned"
+    else:
+        verdict = "better than guessing" if error < 0.9 * GUESSING else "no better than guessing"
+    return f"{error:.4f}", *norms, verdict
 
 
 def _curves(

@@ -113,5 +113,5 @@ def digits(
             seed=seed,
             out=out,
             plots=plots,
-            metadata={"network": network, "hidden": list(widths)},
+            metadata={"network": network, "hidden": list(widths) if network == "mlp" else None},
         )

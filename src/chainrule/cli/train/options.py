@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -27,20 +28,25 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Examples a step.")]
 LearningRate = Annotated[
     float, typer.Option(callback=_learning_rate, help="Step size of the optimizer.")
 ]
-Seed = Annotated[
-    int, typer.Option(min=0, help="Decides the split, the initial weights and the shuffling.")
-]
-Out = Annotated[Path, typer.Option(file_okay=False, help="Folder of the model and the pictures.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides all that is random.")]
+Out = Annotated[Path, typer.Option(file_okay=False, help="Folder for what is saved.")]
 Plots = Annotated[bool, typer.Option("--plots/--no-plots", help="Whether to draw pictures (PNG).")]
 
 
 @contextmanager
-def guarded(out: Path) -> Iterator[None]:
-    """Make the folder, and turn the errors of a task into messages with exit code 1."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _fail(f"the folder {out} of --out cannot be created ({error.strerror}); choose another")
+def guarded(out: Path | None) -> Iterator[None]:
+    """Make the folder, and turn the errors of a task into messages with exit code 1.
+
+    An interrupt that the task does not answer itself ends it with exit code 130.
+
+    Args:
+        out: where the task will save, or None if it saves nothing.
+
+    Raises:
+        typer.Exit: with these codes.
+    """
+    if out is not None:
+        _make(out)
     try:
         with _one_thread():
             yield
@@ -48,8 +54,23 @@ def guarded(out: Path) -> Iterator[None]:
         _fail(output.message(error))
     except OSError as error:
         _fail(str(error))
+    except KeyboardInterrupt:
+        output.console(stderr=True).print("[yellow]interrupted[/]")
+        raise typer.Exit(130) from None
     except MemoryError as error:
         _fail(f"not enough memory ({error}); try a smaller network or a smaller --batch-size")
+
+
+def _make(out: Path) -> None:
+    """Make the folder, and try whether it can be written to: better now than after the training."""
+    doing = "created"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        doing = "written to"
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        _fail(f"the folder {out} of --out cannot be {doing} ({error.strerror}); choose another")
 
 
 def _fail(text: str) -> NoReturn:

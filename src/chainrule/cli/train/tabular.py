@@ -7,7 +7,6 @@ here from its formula and compared with scikit-learn's, which looks for it in an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -254,7 +253,7 @@ def tabular() -> None:
     what is shown is that the minimum is found. Coefficients differ by so much at most, relative to
     the largest of them. Needs scikit-learn, which has the data.
     """
-    with guarded(Path()):
+    with guarded(None):
         console = output.console()
         table = output.table(
             console, "model", "objective", "scikit-learn's", "coefficients differ by"
