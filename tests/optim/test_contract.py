@@ -154,6 +154,30 @@ class TestLeaves:
             params = optim.apply_updates(params, updates)
         assert all(np.isfinite(value.numpy()).all() for value in params.values())
 
+    def test_numbers_of_numpy_do_not_widen_parameters(self, name):
+        optimizer = TABLE[name].make(np.float64(1e-3))
+        params = parameters("float32")
+        state = optimizer.init(params)
+        before = [leaf.dtype for leaf in tree.flatten(state)[0]]
+        value, grads = cr.value_and_grad(quadratic())(params)
+        problem = optim.Problem(lambda p: p, quadratic(), value)
+        updates, state = optimizer.update(grads, state, params, problem)
+        assert {u.dtype.name for u in updates.values()} == {"float32"}
+        assert [leaf.dtype for leaf in tree.flatten(state)[0]] == before
+
+    def test_a_step_keeps_nothing_of_the_graph(self, name):
+        """The parameters of a model require gradients, so that their gradients are recorded."""
+        optimizer = made(name)
+        slope = cr.tensor(2.0, requires_grad=True)
+        loss = lambda p: slope * quadratic()(p)
+        params = {path: p.requires_grad_() for path, p in parameters().items()}
+        state = optimizer.init(params)
+        for _ in range(2):
+            params, state = take(optimizer, params, state, loss)
+            leaves = [*params.values(), *tree.flatten(state)[0]]
+            assert not any(leaf.requires_grad or leaf.node.sources for leaf in leaves)
+            params = {path: p.detach().requires_grad_() for path, p in params.items()}
+
     def test_empty_tensors_are_carried_along(self, name):
         optimizer = made(name)
         params = {**parameters(), "none": cr.zeros((0,)), "vector": cr.zeros((0,))}

@@ -48,7 +48,7 @@ def accumulate(optimizer: Optimizer, *, every: int) -> Optimizer:
     tensor([0.])
     tensor([-2.])
     """
-    checked_count("accumulate", "every", every)
+    every = checked_count("accumulate", "every", every)
     name = f"accumulate({optimizer!r}, every={every})"
 
     def init(params: Any) -> AccumulateState:
@@ -111,7 +111,7 @@ def skip_non_finite(optimizer: Optimizer, *, max_consecutive: int = 10) -> Optim
     0.0 2
     -inf 2
     """
-    checked_count("skip_non_finite", "max_consecutive", max_consecutive)
+    max_consecutive = checked_count("skip_non_finite", "max_consecutive", max_consecutive)
     name = f"skip_non_finite({optimizer!r}, max_consecutive={max_consecutive})"
 
     def init(params: Any) -> SkipState:

@@ -10,7 +10,15 @@ import numpy as np
 from chainrule import functions
 from chainrule.core.errors import DomainError
 from chainrule.core.tree import flatten, flatten_as
-from chainrule.optim.common import call_text, checked, in_dtype_of, number_text, square, zeros
+from chainrule.optim.common import (
+    call_text,
+    checked,
+    checked_positive,
+    in_dtype_of,
+    number_text,
+    square,
+    zeros,
+)
 from chainrule.optim.decay import add_decayed_weights
 from chainrule.optim.groups import Mask, check_mask
 from chainrule.optim.scaling import LearningRate, scaled
@@ -81,16 +89,17 @@ def adafactor(
     """
     if not beta2_decay <= 0:
         raise DomainError(f"adafactor: beta2_decay is at most 0, not {beta2_decay!r}")
-    if not d >= 1:
+    d = checked_positive("adafactor", "d", d)
+    if d < 1:
         raise DomainError(f"adafactor: d is at least 1, not {d!r}")
     eps1, eps2 = eps
     if eps1 is not None:
-        checked("adafactor", "the first eps", eps1)
-    checked("adafactor", "the second eps", eps2)
+        eps1 = checked("adafactor", "the first eps", eps1)
+    eps2 = checked("adafactor", "the second eps", eps2)
     rate = learning_rate
     if not callable(rate):
-        checked("adafactor", "learning_rate", rate)
-    checked("adafactor", "weight_decay", weight_decay)
+        rate = checked("adafactor", "learning_rate", rate)
+    weight_decay = checked("adafactor", "weight_decay", weight_decay)
     if mask is not None:
         check_mask("adafactor", mask)
     decay = add_decayed_weights(weight_decay, mask)

@@ -166,7 +166,7 @@ def scale_by_adam(
     >>> piece.update(g, piece.init(g), g)[0]
     tensor([ 1., -1.])
     """
-    _check_moments("adam", b1, b2, eps)
+    b1, b2, eps = _checked_moments("adam", b1, b2, eps)
 
     def init(params: Any) -> AdamState:
         empty = map_leaves("adam", zeros, params)
@@ -230,8 +230,8 @@ def nadam(
     >>> optim.nadam(1e-3)
     nadam(0.001)
     """
-    _check_moments("nadam", b1, b2, eps)
-    checked("nadam", "momentum_decay", momentum_decay)
+    b1, b2, eps = _checked_moments("nadam", b1, b2, eps)
+    momentum_decay = checked("nadam", "momentum_decay", momentum_decay)
 
     def init(params: Any) -> NAdamState:
         empty = map_leaves("nadam", zeros, params)
@@ -305,7 +305,7 @@ def radam(
     >>> optim.radam(1e-3)
     radam(0.001)
     """
-    _check_moments("radam", b1, b2, eps)
+    b1, b2, eps = _checked_moments("radam", b1, b2, eps)
     longest = 2 / (1 - b2) - 1
     if longest <= 4:
         raise DomainError(f"radam: b2 is above 0.6, so that ρ∞ = 2 / (1 − β₂) − 1 > 4; not {b2!r}")
@@ -359,7 +359,5 @@ def _moments(
     return state.count + 1, m, v
 
 
-def _check_moments(name: str, b1: float, b2: float, eps: float) -> None:
-    checked_rate(name, "b1", b1)
-    checked_rate(name, "b2", b2)
-    checked(name, "eps", eps)
+def _checked_moments(name: str, b1: float, b2: float, eps: float) -> tuple[float, float, float]:
+    return checked_rate(name, "b1", b1), checked_rate(name, "b2", b2), checked(name, "eps", eps)

@@ -58,9 +58,9 @@ def adagrad(
     >>> optim.adagrad(0.1, lr_decay=1e-3)
     adagrad(0.1, lr_decay=0.001)
     """
-    checked("adagrad", "lr_decay", lr_decay)
+    lr_decay = checked("adagrad", "lr_decay", lr_decay)
     start = checked("adagrad", "initial_accumulator_value", initial_accumulator_value)
-    checked("adagrad", "eps", eps)
+    eps = checked("adagrad", "eps", eps)
 
     def init(params: Any) -> AdagradState:
         total = map_leaves("adagrad", lambda p: zeros(p) + start, params)
@@ -131,8 +131,8 @@ def adadelta(
     >>> optim.adadelta(rho=0.95)
     adadelta(1.0, rho=0.95)
     """
-    checked_rate("adadelta", "rho", rho)
-    checked("adadelta", "eps", eps)
+    rho = checked_rate("adadelta", "rho", rho)
+    eps = checked("adadelta", "eps", eps)
 
     def init(params: Any) -> AdadeltaState:
         empty = map_leaves("adadelta", zeros, params)
@@ -208,9 +208,9 @@ def rmsprop(
     >>> optim.rmsprop(1e-3, momentum=0.9, centered=True)
     rmsprop(0.001, momentum=0.9, centered=True)
     """
-    checked_rate("rmsprop", "alpha", alpha)
-    checked("rmsprop", "eps", eps)
-    checked_rate("rmsprop", "momentum", momentum)
+    alpha = checked_rate("rmsprop", "alpha", alpha)
+    eps = checked("rmsprop", "eps", eps)
+    momentum = checked_rate("rmsprop", "momentum", momentum)
 
     def init(params: Any) -> RMSPropState:
         empty = map_leaves("rmsprop", zeros, params)

@@ -15,7 +15,7 @@ from typing import Any
 from chainrule import functions
 from chainrule.core import tree
 from chainrule.core.errors import ArgumentError, DomainError
-from chainrule.optim.common import call_text, checked_count, checked_rate
+from chainrule.optim.common import call_text, checked_count, checked_positive, checked_rate
 from chainrule.optim.transform import Optimizer, Problem, map_leaves, widened
 from chainrule.tensor import Tensor, tensor
 
@@ -96,7 +96,7 @@ def ema(decay: float = 0.999) -> Optimizer:
     >>> round(smooth(cr.tensor([[2.0]])).item(), 3)
     8.0
     """
-    checked_rate("ema", "decay", decay)
+    decay = checked_rate("ema", "decay", decay)
     return _averaging(f"ema({decay})", Exponential(decay))
 
 
@@ -124,8 +124,8 @@ def swa(start: int = 1, every: int = 1) -> Optimizer:
     >>> w, cr.optim.averaged(state, w)  # the mean of 1, 3 and 6
     (tensor([6.]), tensor([3.33333333]))
     """
-    checked_count("swa", "start", start, 0)
-    checked_count("swa", "every", every)
+    start = checked_count("swa", "start", start, 0)
+    every = checked_count("swa", "every", every)
     return _averaging(call_text(swa, start=start, every=every), Equal(start, every))
 
 
@@ -221,8 +221,9 @@ def lookahead(optimizer: Optimizer, *, every: int = 5, alpha: float = 0.5) -> Op
     4.0
     4.0
     """
-    checked_count("lookahead", "every", every)
-    if not 0 < alpha <= 1:
+    every = checked_count("lookahead", "every", every)
+    alpha = checked_positive("lookahead", "alpha", alpha)
+    if alpha > 1:
         raise DomainError(f"lookahead: alpha is above 0 and at most 1, not {alpha!r}")
     name = f"lookahead({optimizer!r}, every={every}, alpha={alpha})"
 

@@ -27,7 +27,7 @@ def clip_by_value(limit: float) -> Optimizer:
     >>> clip.update([cr.tensor([3.0, -0.5])], clip.init(None), None)[0]
     [tensor([ 1. , -0.5])]
     """
-    checked_positive("clip_by_value", "limit", limit)
+    limit = checked_positive("clip_by_value", "limit", limit)
     name = f"clip_by_value({limit})"
     return stateless(
         name,
@@ -46,7 +46,7 @@ def clip_by_norm(max_norm: float) -> Optimizer:
     >>> clip.update([cr.tensor([3.0, 4.0]), cr.tensor([0.5])], clip.init(None), None)[0]
     [tensor([0.6, 0.8]), tensor([0.5])]
     """
-    checked_positive("clip_by_norm", "max_norm", max_norm)
+    max_norm = checked_positive("clip_by_norm", "max_norm", max_norm)
     name = f"clip_by_norm({max_norm})"
 
     def clip(g: Tensor) -> Any:
@@ -68,7 +68,7 @@ def clip_by_global_norm(max_norm: float) -> Optimizer:
     >>> clip.update([cr.tensor([3.0, 4.0])], clip.init(None), None)[0]
     [tensor([0.6, 0.8])]
     """
-    checked_positive("clip_by_global_norm", "max_norm", max_norm)
+    max_norm = checked_positive("clip_by_global_norm", "max_norm", max_norm)
     name = f"clip_by_global_norm({max_norm})"
 
     def clip(grads: Any, params: Any) -> Any:
@@ -99,8 +99,8 @@ def adaptive_grad_clip(clipping: float = 0.01, eps: float = 1e-3) -> Optimizer:
     tensor([[0.3 , 0.4 ],
             [0.06, 0.08]])
     """
-    checked_positive("adaptive_grad_clip", "clipping", clipping)
-    checked_positive("adaptive_grad_clip", "eps", eps)
+    clipping = checked_positive("adaptive_grad_clip", "clipping", clipping)
+    eps = checked_positive("adaptive_grad_clip", "eps", eps)
     name = f"adaptive_grad_clip({clipping}, {eps})"
 
     def clip(g: Tensor, w: Tensor) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from chainrule import functions
 from chainrule.core.errors import DomainError
@@ -24,56 +26,65 @@ __all__ = [
     "zeros",
 ]
 
+T = TypeVar("T")
+
 
 # -- arguments -------------------------------------------------------------------------------------
 
 
 def checked(function: str, what: str, value: float) -> float:
-    """``value`` if it is a finite number of at least 0.
+    """``value`` as a Python number if it is a finite one of at least 0.
+
+    NumPy's numbers, of which ``np.logspace`` is made, would widen float32 parameters to float64.
 
     Raises:
         DomainError: otherwise, naming the argument ``what`` of ``function``.
     """
     if not _is_number(value) or not 0 <= value < math.inf:
         raise DomainError(f"{function}: {what} is a finite number of at least 0, not {value!r}")
-    return value
+    return _plain(value)
 
 
 def checked_positive(function: str, what: str, value: float) -> float:
-    """``value`` if it is a number above 0.
+    """``value`` as a Python number if it is above 0.
 
     Raises:
         DomainError: otherwise.
     """
     if not _is_number(value) or not value > 0:
         raise DomainError(f"{function}: {what} is above 0, not {value!r}")
-    return value
+    return _plain(value)
 
 
 def checked_rate(function: str, what: str, value: float) -> float:
-    """``value`` if it is the decay rate of a running mean, at least 0 and below 1.
+    """``value`` as a Python number if it is the decay rate of a running mean, in [0, 1).
 
     Raises:
         DomainError: otherwise.
     """
     if not _is_number(value) or not 0 <= value < 1:
         raise DomainError(f"{function}: {what} is at least 0 and below 1, not {value!r}")
-    return value
+    return _plain(value)
 
 
 def checked_count(function: str, what: str, value: int, least: int = 1) -> int:
-    """``value`` if it is an integer of at least ``least``.
+    """``value`` as a Python integer if it is one of at least ``least``.
 
     Raises:
         DomainError: otherwise.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:
         raise DomainError(f"{function}: {what} is an integer of at least {least}, not {value!r}")
-    return value
+    return int(value)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _plain(value: T) -> T:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 # -- names -----------------------------------------------------------------------------------------
@@ -88,7 +99,7 @@ def call_text(make: Callable[..., Any], *first: str, **options: Any) -> str:
     """The call of ``make`` that gives the optimizer, without the options left at their default."""
     usual = inspect.signature(make).parameters
     given = [
-        f"{name}={getattr(value, '__name__', repr(value))}"
+        f"{name}={getattr(value, '__name__', repr(_plain(value)))}"
         for name, value in options.items()
         if value != usual[name].default
     ]

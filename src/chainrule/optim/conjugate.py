@@ -76,9 +76,9 @@ def cg(
     >>> found.x.numpy().round(6).tolist(), found.steps.item()
     ([0.090909, 0.636364], 2)
     """
-    checked("cg", "tol", tol)
+    tol = checked("cg", "tol", tol)
     if max_steps is not None:
-        checked_count("cg", "max_steps", max_steps, least=0)
+        max_steps = checked_count("cg", "max_steps", max_steps, least=0)
     if not callable(matvec):
         raise ArgumentError(f"cg: matvec is a function v ↦ A·v, such as A.__matmul__, not {matvec}")
     b = map_tree(lambda leaf: Tensor(as_node(leaf)), b)
@@ -222,7 +222,7 @@ def conjugate_gradient(
     [0.0, 1.0]
     """
     check_line_search("conjugate_gradient", line_search)
-    checked_count("conjugate_gradient", "max_evaluations", max_evaluations)
+    max_evaluations = checked_count("conjugate_gradient", "max_evaluations", max_evaluations)
     if beta not in get_args(Beta):
         known = ", ".join(f'"{known}"' for known in get_args(Beta))
         raise DomainError(f"conjugate_gradient: beta is one of {known}, not {beta!r}")

@@ -31,7 +31,7 @@ def add_decayed_weights(weight_decay: float, mask: Mask | None = None) -> Optimi
     >>> piece.update(zero, piece.init(params), params)[0]
     {'bias': tensor([0.]), 'weight': tensor([[1.]])}
     """
-    checked("add_decayed_weights", "weight_decay", weight_decay)
+    weight_decay = checked("add_decayed_weights", "weight_decay", weight_decay)
     name = f"add_decayed_weights({weight_decay})"
     if mask is not None:
         check_mask("add_decayed_weights", mask)

@@ -73,7 +73,7 @@ def sgd(
         )
     if momentum:
         direction = _momentum(momentum, dampening=dampening, nesterov=nesterov)
-    checked("sgd", "dampening", dampening)
+    dampening = checked("sgd", "dampening", dampening)
     return method(
         sgd,
         learning_rate,
@@ -118,8 +118,8 @@ def momentum(decay: float, *, dampening: float = 0.0, nesterov: bool = False) ->
     tensor([1.5])
     tensor([1.75])
     """
-    checked_rate("momentum", "decay", decay)
-    checked("momentum", "dampening", dampening)
+    decay = checked_rate("momentum", "decay", decay)
+    dampening = checked("momentum", "dampening", dampening)
     name = call_text(momentum, f"{decay}", dampening=dampening, nesterov=nesterov)
 
     def init(params: Any) -> MomentumState:

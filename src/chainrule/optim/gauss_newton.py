@@ -77,7 +77,7 @@ def gauss_newton(
     [2.0, -0.5]
     """
     check_line_search("gauss_newton", line_search)
-    checked("gauss_newton", "damping", damping)
+    damping = checked("gauss_newton", "damping", damping)
     rate = rate_of("gauss_newton", learning_rate)
     name = call_text(
         gauss_newton, number_text(learning_rate), line_search=line_search, damping=damping
@@ -145,8 +145,8 @@ def levenberg_marquardt(
     >>> cr.optim.levenberg_marquardt(scaling="identity")
     levenberg_marquardt(scaling='identity')
     """
-    checked_positive("levenberg_marquardt", "damping", damping)
-    checked_count("levenberg_marquardt", "max_tries", max_tries)
+    damping = checked_positive("levenberg_marquardt", "damping", damping)
+    max_tries = checked_count("levenberg_marquardt", "max_tries", max_tries)
     if scaling not in get_args(Scaling):
         raise DomainError(
             f'levenberg_marquardt: scaling is "diagonal" or "identity", not {scaling!r}'

@@ -78,9 +78,9 @@ def hessian_free(
     >>> loss.item() < 0.01
     True
     """
-    checked_positive("hessian_free", "damping", damping)
-    checked_count("hessian_free", "max_steps", max_steps)
-    checked_rate("hessian_free", "decay", decay)
+    damping = checked_positive("hessian_free", "damping", damping)
+    max_steps = checked_count("hessian_free", "max_steps", max_steps)
+    decay = checked_rate("hessian_free", "decay", decay)
     if matrix not in get_args(Matrix):
         raise DomainError(f'hessian_free: matrix is "gauss_newton" or "hessian", not {matrix!r}')
     name = call_text(hessian_free, damping=damping, matrix=matrix, max_steps=max_steps, decay=decay)

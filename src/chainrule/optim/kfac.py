@@ -108,12 +108,12 @@ def kfac(
     """
     if not isinstance(model, Module):
         raise ArgumentError(f"kfac: model is a network, for its layers, not {model!r}")
-    checked("kfac", "damping", damping)
-    checked_rate("kfac", "momentum", momentum)
-    checked_rate("kfac", "decay", decay)
-    checked_count("kfac", "inverse_every", inverse_every)
+    damping = checked("kfac", "damping", damping)
+    momentum = checked_rate("kfac", "momentum", momentum)
+    decay = checked_rate("kfac", "decay", decay)
+    inverse_every = checked_count("kfac", "inverse_every", inverse_every)
     if max_divergence is not None:
-        checked_positive("kfac", "max_divergence", max_divergence)
+        max_divergence = checked_positive("kfac", "max_divergence", max_divergence)
     if expectation not in get_args(Expectation):
         raise DomainError(f'kfac: expectation is "sampled" or "exact", not {expectation!r}')
     rate = rate_of("kfac", learning_rate)

@@ -124,9 +124,9 @@ def lars(
     >>> optim.partition({"*.bias": optim.sgd(0.1), "*": optim.lars(1.0, weight_decay=1e-4)})
     partition({'*.bias': sgd(0.1), '*': lars(1.0, weight_decay=0.0001)})
     """
-    checked_rate("lars", "momentum", momentum)
-    checked_positive("lars", "trust_coefficient", trust_coefficient)
-    checked("lars", "weight_decay", weight_decay)
+    momentum = checked_rate("lars", "momentum", momentum)
+    trust_coefficient = checked_positive("lars", "trust_coefficient", trust_coefficient)
+    weight_decay = checked("lars", "weight_decay", weight_decay)
     decay = add_decayed_weights(weight_decay, mask)
     name = call_text(
         lars,

@@ -78,8 +78,8 @@ def lbfgs(
     ([1.0, 1.0], True)
     """
     check_line_search("lbfgs", line_search)
-    checked_count("lbfgs", "memory", memory)
-    checked_count("lbfgs", "max_evaluations", max_evaluations)
+    memory = checked_count("lbfgs", "memory", memory)
+    max_evaluations = checked_count("lbfgs", "max_evaluations", max_evaluations)
     rate = rate_of("lbfgs", learning_rate)
     name = call_text(
         lbfgs,

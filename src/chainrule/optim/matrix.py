@@ -81,8 +81,8 @@ def muon(
     >>> optim.partition({"*.weight": optim.muon(0.02), "*": optim.adamw(1e-3)})
     partition({'*.weight': muon(0.02), '*': adamw(0.001)})
     """
-    checked_rate("muon", "momentum", momentum)
-    _check_iteration("muon", ns_coefficients, eps, ns_steps)
+    momentum = checked_rate("muon", "momentum", momentum)
+    ns_coefficients, eps, ns_steps = _checked_iteration("muon", ns_coefficients, eps, ns_steps)
     if adjust_lr_fn not in ("original", "match_rms_adamw"):
         raise ArgumentError(
             f"muon: adjust_lr_fn is 'original' or 'match_rms_adamw', not {adjust_lr_fn!r}"
@@ -165,10 +165,9 @@ def orthogonalized(
     >>> abs(q @ q.T - cr.eye(2)).max().item() < 1e-12
     True
     """
-    _check_iteration("orthogonalized", coefficients, eps, steps)
+    (a, b, c), eps, steps = _checked_iteration("orthogonalized", coefficients, eps, steps)
     if matrix.ndim != 2:
         raise ShapeError(f"orthogonalized takes a matrix, not an array of shape {matrix.shape}")
-    a, b, c = coefficients
     rows, columns = matrix.shape
     x = widened(matrix.T if rows > columns else matrix)  # the product of the short sides is smaller
     x = x / functions.maximum(global_norm(x), eps)
@@ -178,11 +177,14 @@ def orthogonalized(
     return x.T if rows > columns else x
 
 
-def _check_iteration(function: str, coefficients: Any, eps: float, steps: int) -> None:
+def _checked_iteration(
+    function: str, coefficients: Any, eps: float, steps: int
+) -> tuple[tuple[float, float, float], float, int]:
     if len(coefficients) != 3:
         raise DomainError(f"{function}: there are three coefficients, not {len(coefficients)}")
-    checked_positive(function, "eps", eps)
-    checked_count(function, "the number of steps", steps)
+    a, b, c = map(float, coefficients)
+    eps = checked_positive(function, "eps", eps)
+    return (a, b, c), eps, checked_count(function, "the number of steps", steps)
 
 
 def _check_matrices(params: Any) -> None:

@@ -55,7 +55,8 @@ def method(
     pieces = [direction]
     if mask is not None:
         check_mask(own, mask)
-    if checked(own, "weight_decay", weight_decay):
+    weight_decay = checked(own, "weight_decay", weight_decay)
+    if weight_decay:
         pieces.insert(1 if decoupled else 0, add_decayed_weights(weight_decay, mask))
     if maximize:
         pieces.insert(0, stateless("ascent", lambda g, _: map_leaves(own, lambda g: -g, g)))

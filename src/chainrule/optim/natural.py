@@ -79,10 +79,10 @@ def natural_gradient(
             [1.]])
     """
     check_line_search("natural_gradient", line_search)
-    checked("natural_gradient", "damping", damping)
-    checked_count("natural_gradient", "max_steps", max_steps)
+    damping = checked("natural_gradient", "damping", damping)
+    max_steps = checked_count("natural_gradient", "max_steps", max_steps)
     if max_divergence is not None:
-        checked_positive("natural_gradient", "max_divergence", max_divergence)
+        max_divergence = checked_positive("natural_gradient", "max_divergence", max_divergence)
     if solver not in get_args(Solver):
         raise DomainError(f'natural_gradient: solver is "dense" or "cg", not {solver!r}')
     rate = rate_of("natural_gradient", learning_rate)

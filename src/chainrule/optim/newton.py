@@ -65,7 +65,7 @@ def newton(
     check_line_search("newton", line_search)
     if curvature not in get_args(Curvature):
         raise DomainError(f'newton: curvature is "absolute" or "shift", not {curvature!r}')
-    checked("newton", "damping", damping)
+    damping = checked("newton", "damping", damping)
     rate = rate_of("newton", learning_rate)
     name = call_text(
         newton,

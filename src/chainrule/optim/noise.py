@@ -43,8 +43,8 @@ def add_noise(eta: float, gamma: float = 0.55, key: Tensor | None = None) -> Opt
     >>> round(cr.std(noisy).item(), 2)
     0.1
     """
-    checked("add_noise", "eta", eta)
-    checked("add_noise", "gamma", gamma)
+    eta = checked("add_noise", "eta", eta)
+    gamma = checked("add_noise", "gamma", gamma)
     name = call_text(add_noise, f"{eta}", gamma=gamma)
     start = random.key(0) if key is None else key
 

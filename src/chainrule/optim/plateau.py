@@ -93,12 +93,12 @@ def reduce_on_plateau(
         raise ArgumentError(f"{own}: threshold_mode is 'rel' or 'abs', not {threshold_mode!r}")
     if not 0 <= factor < 1:
         raise DomainError(f"{own}: factor is at least 0 and below 1, not {factor!r}")
-    checked_count(own, "patience", patience, 0)
-    checked(own, "threshold", threshold)
-    checked_count(own, "cooldown", cooldown, 0)
-    checked(own, "min_scale", min_scale)
-    checked(own, "eps", eps)
-    checked_count(own, "every", every)
+    patience = checked_count(own, "patience", patience, 0)
+    threshold = checked(own, "threshold", threshold)
+    cooldown = checked_count(own, "cooldown", cooldown, 0)
+    min_scale = checked(own, "min_scale", min_scale)
+    eps = checked(own, "eps", eps)
+    every = checked_count(own, "every", every)
     name = call_text(
         reduce_on_plateau,
         mode=mode,

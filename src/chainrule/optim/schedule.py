@@ -92,7 +92,7 @@ def constant(value: float = 1.0) -> Schedule:
     >>> optim.constant(0.1)(7)
     0.1
     """
-    checked("constant", "value", value)
+    value = checked("constant", "value", value)
     return Schedule(call_text(constant, f"{value}"), lambda t: value)
 
 
@@ -120,8 +120,8 @@ def linear_warmup(steps: int, then: LearningRate = 1.0, *, start: float = 0.0) -
     >>> optim.linear_warmup(10, then=optim.cosine_decay()).over(1000)
     linear_warmup(10, then=cosine_decay(1.0, steps=990))
     """
-    checked_count("linear_warmup", "steps", steps)
-    checked("linear_warmup", "start", start)
+    steps = checked_count("linear_warmup", "steps", steps)
+    start = checked("linear_warmup", "start", start)
     after = _as_schedule(then)
     shown = then if isinstance(then, (int, float)) else after
     name = call_text(linear_warmup, f"{steps}", then=shown, start=start)

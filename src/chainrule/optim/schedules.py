@@ -35,9 +35,9 @@ def step_decay(value: float = 1.0, *, every: int, factor: float = 0.1) -> Schedu
     >>> [schedule(t) for t in (0, 9, 10, 25)]
     [1.0, 1.0, 0.5, 0.25]
     """
-    checked("step_decay", "value", value)
-    checked_count("step_decay", "every", every)
-    checked("step_decay", "factor", factor)
+    value = checked("step_decay", "value", value)
+    every = checked_count("step_decay", "every", every)
+    factor = checked("step_decay", "factor", factor)
     name = call_text(step_decay, f"{value}", every=every, factor=factor)
     return Schedule(name, lambda t: value * _power(factor, t // every))
 
@@ -53,8 +53,8 @@ def multi_step(value: float = 1.0, *, milestones: Sequence[int], factor: float =
     >>> [round(schedule(t), 12) for t in (29, 30, 100)]
     [1.0, 0.1, 0.01]
     """
-    checked("multi_step", "value", value)
-    checked("multi_step", "factor", factor)
+    value = checked("multi_step", "value", value)
+    factor = checked("multi_step", "factor", factor)
     places = rising("multi_step", "milestones", milestones)
     name = call_text(multi_step, f"{value}", milestones=list(milestones), factor=factor)
     return Schedule(name, lambda t: value * _power(factor, (t >= tensor(places)).sum()))
@@ -79,8 +79,8 @@ def exponential_decay(
     >>> optim.exponential_decay(1.0, factor=0.25, steps=10)(5)
     0.5
     """
-    checked("exponential_decay", "value", value)
-    checked_positive("exponential_decay", "factor", factor)
+    value = checked("exponential_decay", "value", value)
+    factor = checked_positive("exponential_decay", "factor", factor)
     name = call_text(exponential_decay, f"{value}", factor=factor, steps=steps)
     if steps is None:
         return whole_training(name, lambda n: exponential_decay(value, factor=factor, steps=n))
@@ -103,9 +103,9 @@ def polynomial_decay(
     >>> [schedule(t) for t in (0, 5, 10, 11)]
     [1.0, 0.25, 0.0, 0.0]
     """
-    checked("polynomial_decay", "value", value)
-    checked_positive("polynomial_decay", "power", power)
-    checked("polynomial_decay", "end", end)
+    value = checked("polynomial_decay", "value", value)
+    power = checked_positive("polynomial_decay", "power", power)
+    end = checked("polynomial_decay", "end", end)
     name = call_text(polynomial_decay, f"{value}", steps=steps, power=power, end=end)
     if steps is None:
         return whole_training(name, lambda n: polynomial_decay(value, n, power=power, end=end))
@@ -131,8 +131,8 @@ def cosine_decay(value: float = 1.0, steps: int | None = None, *, end: float = 0
     >>> [round(schedule(t), 12) for t in (0, 50, 100, 150)]
     [0.2, 0.15, 0.1, 0.1]
     """
-    checked("cosine_decay", "value", value)
-    checked("cosine_decay", "end", end)
+    value = checked("cosine_decay", "value", value)
+    end = checked("cosine_decay", "end", end)
     name = call_text(cosine_decay, f"{value}", steps=steps, end=end)
     if steps is None:
         return whole_training(name, lambda n: cosine_decay(value, n, end=end))
@@ -158,10 +158,10 @@ def cosine_restarts(
     >>> [round(schedule(t), 12) for t in (0, 5, 10, 20, 30)]
     [1.0, 0.5, 1.0, 0.5, 1.0]
     """
-    checked("cosine_restarts", "value", value)
-    checked_count("cosine_restarts", "steps", steps)
-    checked_count("cosine_restarts", "multiple", multiple)
-    checked("cosine_restarts", "end", end)
+    value = checked("cosine_restarts", "value", value)
+    steps = checked_count("cosine_restarts", "steps", steps)
+    multiple = checked_count("cosine_restarts", "multiple", multiple)
+    end = checked("cosine_restarts", "end", end)
     name = call_text(cosine_restarts, f"{value}", steps=steps, multiple=multiple, end=end)
 
     def rate(t: Tensor) -> Tensor:
@@ -195,8 +195,8 @@ def inverse_sqrt(value: float = 1.0, *, warmup: int = 1) -> Schedule:
     >>> schedule(49), schedule(99), schedule(399)
     (0.5, 1.0, 0.5)
     """
-    checked("inverse_sqrt", "value", value)
-    checked_count("inverse_sqrt", "warmup", warmup)
+    value = checked("inverse_sqrt", "value", value)
+    warmup = checked_count("inverse_sqrt", "warmup", warmup)
 
     def rate(t: Tensor) -> Tensor:
         n = t + 1
@@ -238,7 +238,7 @@ def one_cycle(
     >>> [round(schedule(t), 6) for t in (0, 29, 99)]
     [0.1, 1.0, 1e-05]
     """
-    checked("one_cycle", "value", value)
+    value = checked("one_cycle", "value", value)
     most = 0.5 if three_phase else 1.0
     if not 0 <= pct_start <= most:
         raise DomainError(f"one_cycle: pct_start is from 0 to {most}, not {pct_start!r}")
@@ -246,8 +246,8 @@ def one_cycle(
         raise ArgumentError(
             f"one_cycle: anneal_strategy is 'cos' or 'linear', not {anneal_strategy!r}"
         )
-    checked_positive("one_cycle", "div_factor", div_factor)
-    checked_positive("one_cycle", "final_div_factor", final_div_factor)
+    div_factor = checked_positive("one_cycle", "div_factor", div_factor)
+    final_div_factor = checked_positive("one_cycle", "final_div_factor", final_div_factor)
     options: dict[str, Any] = {
         "pct_start": pct_start,
         "anneal_strategy": anneal_strategy,

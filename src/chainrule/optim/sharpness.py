@@ -41,7 +41,7 @@ def sam(optimizer: Optimizer, rho: float = 0.05, *, adaptive: bool = False) -> O
     >>> updates  # the gradient at 4 instead of 3, times -0.1
     tensor([-0.8])
     """
-    checked_positive("sam", "rho", rho)
+    rho = checked_positive("sam", "rho", rho)
     name = call_text(sam, repr(optimizer), rho=rho, adaptive=adaptive)
 
     def step(grads: Any, state: Any, params: Any, problem: Problem | None) -> tuple[Any, Any]:

@@ -55,8 +55,8 @@ def lion(
     >>> optimizer.update(g, optimizer.init(g), g)[0]
     tensor([-0.1,  0.1, -0. ])
     """
-    checked_rate("lion", "b1", b1)
-    checked_rate("lion", "b2", b2)
+    b1 = checked_rate("lion", "b1", b1)
+    b2 = checked_rate("lion", "b2", b2)
 
     def init(params: Any) -> LionState:
         return LionState(map_leaves("lion", zeros, params))

@@ -99,7 +99,11 @@ class Optimizer:
     def update(
         self, grads: Any, state: Any, params: Any, problem: Problem | None = None
     ) -> tuple[Any, Any]:
-        """The updates to be added to ``params``, and the next state.
+        """The updates to be added to ``params``, and the next state, as constants.
+
+        Gradients with respect to tensors that require one, as ``model.parameters()`` do, are
+        recorded themselves; with updates that were too, the parameters of a run would hold the
+        graphs of all its steps.
 
         Args:
             grads: the gradients, of the structure of ``params``.
@@ -107,7 +111,12 @@ class Optimizer:
             params: the parameters.
             problem: what is minimised; most methods do without.
         """
-        return self.step(grads, state, params, problem)
+        if problem is not None and problem.value is not None:
+            problem = dataclasses.replace(problem, value=_constant(problem.value))
+        grads, params = map_tree(_constant, grads), map_tree(_constant, params)
+        updates, state = self.step(grads, state, params, problem)
+        # a problem may depend on further tensors that require a gradient
+        return map_tree(_constant, updates), map_tree(_constant, state)
 
     def bind(self, model: Any) -> BoundOptimizer:
         """The familiar stateful face for one model: ``zero_grad()`` and ``step()``.
@@ -190,7 +199,11 @@ def apply_updates(params: Any, updates: Any) -> Any:
 def _applied(param: Tensor, update: Tensor) -> Tensor:
     if param.shape != update.shape:
         raise ShapeError(f"an update of shape {update.shape} for a parameter of {param.shape}")
-    return param.detach() + update
+    return param.detach() + functions.astype(_constant(update), param.dtype)
+
+
+def _constant(leaf: Any) -> Any:
+    return leaf.detach() if isinstance(leaf, Tensor) and leaf.requires_grad else leaf
 
 
 def map_leaves(name: str, function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
