@@ -27,6 +27,9 @@ INLINED, SHARE = 40, 1 / 8
 """A function called from more places than this is put into each of them only while its copies are
 a smaller share than this of the module's text: then compiling them hardly counts."""
 
+MASKED_PIECES = 2
+"""So many stores of narrower vectors are quicker than one store with a mask."""
+
 
 class Region:
     """A piece of a function, in order: lines and further regions."""
@@ -224,9 +227,13 @@ class Function:
     def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
         """Write the lanes of ``mask``; nothing else is touched."""
         type = value.type
-        if mask.text == self.mask(lanes(type), 1).text:
-            # LLVM 22 writes four bytes here if the value was truncated from i32 to i8
-            self.store(value.lane(0), pointer)
+        pieces = self._pieces(mask)
+        if 0 < len(pieces) <= MASKED_PIECES:
+            for first, size in pieces:
+                place = pointer.offset(first, element(type))
+                # of a single lane LLVM 22 writes four bytes if it was truncated from i32 to i8
+                part = value.lane(first) if size == 1 else value.shuffle(range(first, first + size))
+                self.store(part, place)
             return
         name = f"llvm.masked.store.{mangled(type)}.p0"
         align = max(bits(type) // 8, 1)
@@ -235,6 +242,16 @@ class Function:
             f"call void @{name}({type} {value.text}, ptr align {align} {pointer.text}, "
             f"{mask.type} {mask.text})"
         )
+
+    def _pieces(self, mask: Value) -> list[tuple[int, int]]:
+        """First lane and size of vectors that together are a constant mask of the first lanes,
+        such as 8 and 2 lanes for 10; none for another mask."""
+        count = lanes(mask.type)
+        active = mask.text.count("i1 true")
+        if mask.text != self.mask(count, active).text:
+            return []
+        sizes = [1 << bit for bit in reversed(range(count.bit_length())) if active >> bit & 1]
+        return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
 
     def scatter(self, value: Value, base: Value, places: Value, mask: Value) -> None:
         """Write the lanes of ``mask``, each at its own place: elements from ``base`` on."""
