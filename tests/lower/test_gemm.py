@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from chainrule.lower.llvm.gemm.emit import GemmShape, emit_gemm, workspace_bytes
+from chainrule.lower.llvm.gemm.plan import lanes_of
 from chainrule.lower.llvm.ir import Function, Module, Value, vector
 from chainrule.lower.llvm.kernel import Buffer, Kernel
 from chainrule.lower.llvm.machine import MACHINES, Machine, host
@@ -249,13 +251,29 @@ def test_batches_broadcast(machine: Machine) -> None:
                 product(GemmShape("float", batch, m, n, k, a, b), machine, pieces=4)
 
 
+@pytest.mark.parametrize("halves", [False, True])
+@pytest.mark.parametrize("scalar", ["float", "double"])
+def test_few_columns_in_vectors_of_half_the_width(scalar: str, halves: bool) -> None:
+    """Also where operands are packed, and where k is cut."""
+    machine = replace(host(), halves=halves)
+    lanes = machine.lanes(scalar)
+    for m, k in ((3, 40), (9, 7), (70, 300), (20, 9001)):
+        for n in (lanes // 2, lanes + 1, lanes + lanes // 2, 5 * lanes + 1):
+            for a, b in (((m * k, k, 1), (n * k, n, 1)), ((m * k, 1, m), (n * k, 1, k))):
+                product(GemmShape(scalar, 2, m, n, k, a, b), machine, pieces=3)
+                product(GemmShape(scalar, 1, m, n, k, a, b), machine, pieces=3)
+    shape = GemmShape(scalar, 1, 9, lanes + 1, 7, (0, 7, 1), (0, lanes + 1, 1))
+    assert lanes_of(shape, machine) == (lanes // 2 if halves else lanes)
+    assert lanes_of(replace(shape, n=2 * lanes), machine) == lanes
+
+
 @pytest.mark.parametrize("scalar", ["float", "double"])
 def test_long_sums_are_cut(scalar: str) -> None:
     """Few results, long k: more than one part, with a rest."""
     for m, n, k in [(1, 1, 70001), (1, 100, 9001), (30, 1, 20011), (20, 17, 20001), (100, 1, 9001)]:
         for a, b in (((0, k, 1), (0, n, 1)), ((0, 1, m), (0, 1, k)), ((0, k, 1), (0, 1, k))):
             product(GemmShape(scalar, 1, m, n, k, a, b), host(), pieces=5)
-    shape = GemmShape(scalar, 1, 20, 17, 20001, (0, 20001, 1), (0, 17, 1))
+    shape = GemmShape(scalar, 1, 20, 16, 20001, (0, 20001, 1), (0, 16, 1))
     assert len(Program(shape, host()).kernels) > 1
 
 

@@ -59,6 +59,35 @@ def test_ill_formed_ir_is_refused() -> None:
         )
 
 
+@pytest.mark.parametrize("scalar", ["i8", "i16", "float", "double"])
+def test_stores_with_a_constant_mask_write_its_lanes_alone(scalar: str) -> None:
+    """Lanes from memory, or where whole numbers are narrowed just before."""
+    count = 16
+    module = Module()
+    for active in range(count + 1):
+        f = module.function(f"f{active}", [("x", "ptr"), ("y", "ptr")], internal=False)
+        if scalar[0] == "i":
+            x = f.load(vector(count, "i32"), f.params[0])
+            x = f.emit(vector(count, scalar), f"trunc {x.type} {x.text} to <{count} x {scalar}>")
+        else:
+            x = f.load(vector(count, scalar), f.params[0])
+        f.masked_store(x, f.params[1], f.mask(count, active))
+        f.ret()
+    number = {
+        "i8": ctypes.c_int8,
+        "i16": ctypes.c_int16,
+        "float": ctypes.c_float,
+        "double": ctypes.c_double,
+    }[scalar]
+    code = jit.load(jit.compile_object(str(module), host()))
+    x = ((ctypes.c_int32 if scalar[0] == "i" else number) * count)(*range(1, count + 1))
+    for active in range(count + 1):
+        y = (number * count)(*[-1] * count)
+        call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+        call(code.address(f"f{active}"))(ctypes.addressof(x), ctypes.addressof(y))
+        assert list(y) == [*range(1, active + 1), *[-1] * (count - active)]
+
+
 def test_an_absent_function_is_an_error() -> None:
     code = jit.load(jit.compile_object(scaling(), host()))
     with pytest.raises(RuntimeError, match="missing"):

@@ -22,6 +22,8 @@ class Machine:
         registers: how many vector registers there are.
         fma: whether a·b + c is one instruction.
         masks: whether loads and stores with a mask are cheap.
+        halves: whether vectors of half the width take half the time, since the units compute a
+            whole one in two steps.
         l1, l2: bytes of data cache of one core.
     """
 
@@ -33,6 +35,7 @@ class Machine:
     registers: int
     fma: bool = True
     masks: bool = False
+    halves: bool = False
     l1: int = 32 << 10
     l2: int = 512 << 10
 
@@ -88,6 +91,7 @@ def host() -> Machine:
         like.registers,
         like.name == "neon" or bool(features.get("fma")),
         like.masks,
+        cpu == "znver4" and like.name == "avx512",
         l1 or like.l1,
         l2 or like.l2,
     )

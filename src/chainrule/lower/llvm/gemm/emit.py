@@ -24,9 +24,17 @@ from chainrule.lower.llvm.gemm.compute import (
 )
 from chainrule.lower.llvm.gemm.dot import emit_dot
 from chainrule.lower.llvm.gemm.pack import Read, either
-from chainrule.lower.llvm.gemm.plan import ALIGN, GemmShape, ceil_div, parts_of_k, plan, size_of
+from chainrule.lower.llvm.gemm.plan import (
+    ALIGN,
+    GemmShape,
+    ceil_div,
+    lanes_of,
+    parts_of_k,
+    plan,
+    size_of,
+)
 from chainrule.lower.llvm.gemm.tile import Finish
-from chainrule.lower.llvm.ir import Function, Module, Value, vector
+from chainrule.lower.llvm.ir import Function, Module, Value, lanes, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
@@ -82,8 +90,9 @@ def emit_gemm(
             a stride is negative. The workspace is aligned to 64 bytes.
         epilogue: ``(f, batch, row, col, acc, mask)`` with indices as i64; runs once for every
             vector of C with ``acc`` complete. ``acc`` has as many lanes as the processor's vectors,
-            for columns ``col`` and on; ``mask`` says which of them exist, None where all do. It
-            stores, in memory that is not read as A or B. Its code is written several times.
+            or half of that, for columns ``col`` and on; ``mask`` says which of them exist, None
+            where all do. It stores, in memory that is not read as A or B. Its code is written
+            several times.
         read_a, read_b: instead of loads, ``(f, batch, row, col, lanes, mask)`` gives elements of A
             or B; rows and columns are those of the operand (m, k) or (k, n). The operand is then
             packed. With 0 lanes it is one element; otherwise ``lanes``, a power of two, from there
@@ -97,10 +106,10 @@ def emit_gemm(
     """
     if not shape.batch * shape.m * shape.n:
         return []
-    lanes = machine.lanes(shape.scalar)
 
     def finish(f: Function, batch: Value, row: Value, col: Value, acc: Value, active: int) -> None:
-        epilogue(f, batch, row, col, acc, None if active == lanes else f.mask(lanes, active))
+        count = lanes(acc.type)
+        epilogue(f, batch, row, col, acc, None if active == count else f.mask(count, active))
 
     product = Product(shape, a, b, read_a, read_b, finish).normal()
     return _emit(module, name, product, machine, workspace)
@@ -244,8 +253,8 @@ def _workspace(product: Product, machine: Machine) -> int:
 
 def _sums_bytes(shape: GemmShape, machine: Machine, parts: int) -> int:
     """Of the partial sums: one more than parts, for the rest of k."""
-    lanes = machine.lanes(shape.scalar)
-    columns = ceil_div(shape.n, lanes) * lanes
+    count = lanes_of(shape, machine)
+    columns = ceil_div(shape.n, count) * count
     return round_up((parts + 1) * shape.m * columns * size_of(shape.scalar))
 
 
@@ -304,11 +313,11 @@ def _emit_parts(
     parts: int,
 ) -> list[Kernel]:
     shape = product.shape
-    scalar, lanes = shape.scalar, machine.lanes(shape.scalar)
-    columns = ceil_div(shape.n, lanes) * lanes
+    scalar, count = shape.scalar, lanes_of(shape, machine)
+    columns = ceil_div(shape.n, count) * count
     length, rest = divmod(shape.k, parts)
     used = _sums_bytes(shape, machine, parts)
-    align = lanes * size_of(scalar)
+    align = count * size_of(scalar)
 
     def keep(first: int) -> Finish:
         def finish(
@@ -330,8 +339,8 @@ def _emit_parts(
 
     f = kernel_function(module, name)
     sums = workspace(f)
-    type = vector(lanes, scalar)
-    active = shape.n - (columns - lanes)
+    type = vector(count, scalar)
+    active = shape.n - (columns - count)
 
     def add(row: Value, col: Value, active: int) -> None:
         line = sums.offset(row * columns + col, scalar)
@@ -341,10 +350,10 @@ def _emit_parts(
         product.finish(f, f.i64(0), row, col, total, active)
 
     with f.loop(f.params[1], f.params[2]) as tasks:
-        row, place = divided(tasks.index, columns // lanes)
-        col = place * lanes
-        either(place, columns // lanes, lanes, active, partial(add, row, col))
+        row, place = divided(tasks.index, columns // count)
+        col = place * count
+        either(place, columns // count, count, active, partial(add, row, col))
     f.ret()
     size = (parts + bool(rest) + 1) * shape.m * columns * size_of(scalar)
-    kernels.append(Kernel(name, shape.m * columns // lanes, 0, size))
+    kernels.append(Kernel(name, shape.m * columns // count, 0, size))
     return kernels

@@ -12,7 +12,7 @@ from functools import cache
 from chainrule.lower.llvm.ir import Value
 from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["GemmShape", "Plan", "ceil_div", "parts_of_k", "plan", "size_of"]
+__all__ = ["GemmShape", "Plan", "ceil_div", "lanes_of", "parts_of_k", "plan", "size_of"]
 
 ALIGN = 64
 DIRECT_FINISH = 64  # up to this k the epilogue works on registers, beyond on a buffer
@@ -23,6 +23,7 @@ STREAM_BYTES = 16384  # of each row of B in such a task,
 STREAM_ROWS = 8  # and how many rows are read side by side
 PART_LENGTH = 256  # of k, at least, where k is cut for the sake of more tasks
 CHUNK = 256  # rows of k that one packing task handles
+HALVED = 7 / 8  # the share of the columns computed from which on vectors of half the width pay
 DOT_ROWS = 4  # up to this many rows a transposed B is read in place, by dot products
 
 
@@ -145,6 +146,17 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def lanes_of(shape: GemmShape, machine: Machine) -> int:
+    """Lanes along the columns: half of a register's where that costs no time and computes fewer
+    columns that do not exist."""
+    lanes = machine.lanes(shape.scalar)
+    if not machine.halves or shape.m <= DOT_ROWS:
+        return lanes
+    half = lanes // 2
+    whole, halved = ceil_div(shape.n, lanes) * lanes, ceil_div(shape.n, half) * half
+    return half if halved <= HALVED * whole else lanes
+
+
 def _tile_cost(rows: int, vectors: int) -> int:
     # cycles of one step of k, with one multiply-add and one load a cycle and a latency of eight
     # half-cycles to cover
@@ -183,7 +195,7 @@ def _choose_tile(m: int, n: int, lanes: int, machine: Machine, power: bool) -> t
 @cache
 def plan(shape: GemmShape, machine: Machine, read_a: bool, read_b: bool) -> Plan:
     """Decide; ``read_a`` and ``read_b`` say whether the operands come through callbacks."""
-    size, lanes = size_of(shape.scalar), machine.lanes(shape.scalar)
+    size, lanes = size_of(shape.scalar), lanes_of(shape, machine)
     m, n, k = shape.m, shape.n, shape.k
     axis_a = "k" if shape.a[2] == 1 else "m" if shape.a[1] == 1 else ""
     axis_b = "n" if shape.b[2] == 1 else "k" if shape.b[1] == 1 else ""
