@@ -7,7 +7,13 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim, train
-from chainrule.core.errors import ArgumentError, DomainError, DTypeError, GradientError
+from chainrule.core.errors import (
+    ArgumentError,
+    DomainError,
+    DTypeError,
+    GradientError,
+    ShapeError,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 2))
@@ -153,3 +159,54 @@ def test_labels_that_are_words_are_refused(kind):
         fit(network(), validation=(X, words))
     with pytest.raises(DTypeError, match="data: the inputs are no numbers"):
         train.evaluate(network(), nn.cross_entropy, (words, Y))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"callbacks": [train.EarlyStopping]}, r"class EarlyStopping; make one by EarlyStopping\("),
+        ({"callbacks": train.EarlyStopping()}, r"a list, such as \[EarlyStopping\("),
+        ({"callbacks": [print]}, r"subclass of train\.Callback, not <built-in"),
+        ({"monitor": "val_loss"}, '"validation loss"'),
+    ],
+)
+def test_what_looks_on_is_checked_before_training(options, words):
+    with pytest.raises(ArgumentError, match=words):
+        fit(network(), **options)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", None, dict])
+def test_a_loss_that_is_no_function_is_refused(loss):
+    with pytest.raises(ArgumentError, match=r"the loss is a function \(outputs, targets\)"):
+        train.fit(network(), loss, (X, Y), optimizer=optim.sgd(0.1), progress=False)
+
+
+def test_a_share_or_a_generator_is_no_data_set():
+    with pytest.raises(ShapeError, match=r"got a float; hold a share out by .*split"):
+        fit(network(), validation=0.2)
+    with pytest.raises(ShapeError, match=r"got a generator; give data\.Stream the function"):
+        fit(network(), validation=(pair for pair in [(X, Y)]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "words"),
+    [
+        (Y.astype(float), DTypeError, r'\.astype\("int64"\)'),
+        (Y > 0, DTypeError, r'not bool; cast them, \.astype\("int64"\)'),
+        (Y[:, None], ShapeError, r"labels\[\.\.\., 0\]"),
+    ],
+)
+def test_labels_in_another_form_are_told_the_right_one(labels, error, words):
+    with pytest.raises(error, match=words):
+        train.fit(network(), nn.cross_entropy, (X, labels), optimizer=optim.sgd(0.1))
+
+
+def test_a_network_with_forward_is_told_of_call():
+    class Network(nn.Module):
+        weight: cr.Tensor
+
+        def forward(self, x):
+            return x @ self.weight
+
+    with pytest.raises(NotImplementedError, match=r"rename Network\.forward to __call__"):
+        fit(Network(cr.tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True)))

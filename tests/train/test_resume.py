@@ -210,19 +210,23 @@ def test_another_architecture_is_refused(tmp_path):
         np.testing.assert_array_equal(other.state_dict()[path].numpy(), value)
 
 
-def test_the_state_of_another_optimizer_is_refused(tmp_path):
-    fit(tmp_path)
+def test_the_state_of_another_optimizer_of_the_same_name_is_refused(tmp_path):
+    def named(optimizer):
+        return optim.Optimizer("mine", optimizer.init, optimizer.step)
+
+    fit(tmp_path, optimizer=named(optim.adam(0.1)))
     with pytest.raises(
-        train.CheckpointError, match=r"(?s)not that of chain\(sgd.*only in the file"
+        train.CheckpointError, match=r"(?s)not that of chain\(mine.*only in the file"
     ):
-        fit(tmp_path, optimizer=optim.sgd(0.1), resume=True)
+        fit(tmp_path, optimizer=named(optim.sgd(0.1)), resume=True)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"batch_size": 8}, r"data: .*'batch_size': 16.* then, .*'batch_size': 8.* now"),
-        ({"key": cr.random.key(9)}, "data: "),
+        ({"batch_size": 8}, r":\n  data, batch_size: 16 then, 8 now\n  schedule: "),
+        ({"key": cr.random.key(9)}, r":\n  data, key: \[0, 0\] then, \[0, 9\] now\nTo"),
+        ({"optimizer": optim.sgd(0.1)}, r":\n  optimizer: '.*' then, 'sgd\(0\.1\)' now\nTo"),
         ({"optimizer": optim.chain(optim.clip_by_global_norm(0.5), optim.adamw(0.06))}, "0.06"),
         ({"epochs": 7}, r"schedule: .*steps=31.* then, .*steps=37.* now"),
         ({"metrics": []}, r"metrics: \['accuracy'\] then"),

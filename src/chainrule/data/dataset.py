@@ -198,10 +198,19 @@ def as_dataset(data: Any, name: str = "data") -> Dataset:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ShapeError(
             f"{name}: expected a data.Dataset or a pair (inputs, targets), got a "
-            f"{type(data).__name__}"
+            f"{type(data).__name__}{_instead(data)}"
         )
     inputs, targets = data
     return Dataset(inputs, targets, name)
+
+
+def _instead(data: Any) -> str:
+    """What is to be given in place of something that is no data set."""
+    if isinstance(data, float):  # a share
+        return "; hold a share out by training, test = dataset.split(test=0.2)"
+    if isinstance(data, Iterator):
+        return "; give data.Stream the function that makes it"
+    return ""
 
 
 def batches(

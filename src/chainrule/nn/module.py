@@ -65,7 +65,9 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The output of the network; every subclass defines it."""
-        raise NotImplementedError(f"{type(self).__name__} has no __call__: say what it computes")
+        name = type(self).__name__
+        wrong = f"; rename {name}.forward to __call__" if hasattr(type(self), "forward") else ""
+        raise NotImplementedError(f"{name} has no __call__: say what it computes{wrong}")
 
     if not TYPE_CHECKING:  # else every misspelt attribute would pass for one
 

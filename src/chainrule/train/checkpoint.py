@@ -250,6 +250,18 @@ def check_model(checkpoint: Checkpoint, model: Module) -> None:
         )
 
 
+def _changed(saved: Mapping[str, Any], own: Mapping[str, Any], within: str = "") -> list[str]:
+    """What differs between two nested mappings, a line for each innermost value."""
+    lines = []
+    for name in sorted(saved.keys() | own.keys()):
+        then, now = saved.get(name), own.get(name)
+        if isinstance(then, dict) and isinstance(now, dict):
+            lines += _changed(then, now, f"{within}{name}, ")
+        elif then != now:
+            lines.append(f"{within}{name}: {then!r} then, {now!r} now")
+    return lines
+
+
 def check_settings(checkpoint: Checkpoint, own: Mapping[str, Any]) -> None:
     """Raise unless the run was started with these settings: others would give another run.
 
@@ -258,11 +270,7 @@ def check_settings(checkpoint: Checkpoint, own: Mapping[str, Any]) -> None:
     """
     saved = checkpoint.description["settings"]
     own = json.loads(json.dumps(own))  # as the file has them
-    differences = [
-        f"{name}: {saved.get(name)!r} then, {own.get(name)!r} now"
-        for name in sorted(saved.keys() | own.keys())
-        if saved.get(name) != own.get(name)
-    ]
+    differences = _changed(saved, own)
     if differences:
         listed = "\n  ".join(differences)
         raise CheckpointError(

@@ -134,7 +134,7 @@ class Checkpoints(Callback):
         except OSError as error:
             if not self._warned:
                 self._warned = True
-                kept = f"the last one is {run.checkpoint}" if run.checkpoint else "there is none"
+                kept = f"the last one is {run.checkpoint}" if run.checkpoint else "so far without"
                 warn_user(
                     f"the checkpoint after step {run.steps} could not be written ({error}); the "
                     f"run goes on and will try again, {kept}",

@@ -41,7 +41,7 @@ from chainrule.train.native import copied
 from chainrule.train.progress import ProgressBar
 from chainrule.train.run import Callback, Run
 from chainrule.train.saving import save
-from chainrule.train.step import Loss, Metric, Penalty, check_optimizer
+from chainrule.train.step import Loss, Metric, Penalty, check_loss, check_optimizer
 
 __all__ = ["fit"]
 
@@ -125,8 +125,8 @@ def fit(
 
     Raises:
         NonFiniteError: if the loss or a gradient becomes NaN or infinite.
-        ArgumentError: if ``optimizer`` is none, or is bound to a model; or of arguments that do not
-            go together.
+        ArgumentError: if ``optimizer`` is none, or is bound to a model; if ``loss`` is no function
+            or a callback none; or of arguments that do not go together.
         CheckpointError: if the checkpoint is damaged, or of another model, optimizer or data; all
             that differs is listed. Or if there are checkpoints, and ``resume`` is False.
         GradientError: if the model has no parameters, or the loss is not a scalar or depends on
@@ -151,6 +151,8 @@ def fit(
     if epochs < 1:
         raise DomainError(f"fit: epochs is at least 1, not {epochs}")
     check_optimizer(optimizer)
+    check_loss(loss)
+    _check_callbacks(callbacks)
     parameters = model.parameters()
     if not parameters:
         raise GradientError(f"fit: {type(model).__name__} has no parameter to train")
@@ -220,6 +222,21 @@ def _carry_out(run: Run, course: Course, listeners: Sequence[Callback]) -> None:
             listener.ended(run)
         run.seconds = time.perf_counter() - start
         run.inside = None
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    if isinstance(callbacks, Callback):
+        raise ArgumentError(f"fit: callbacks is a list, such as [{callbacks!r}]")
+    for callback in callbacks:
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            raise ArgumentError(
+                f"fit: a callback is an object, this is the class {callback.__name__}; make one by "
+                f"{callback.__name__}(…)"
+            )
+        if not isinstance(callback, Callback):
+            raise ArgumentError(
+                f"fit: a callback is an object of a subclass of train.Callback, not {callback!r}"
+            )
 
 
 def _of_steps(named: dict[str, Metric], validation: Any) -> dict[str, Metric]:
@@ -336,8 +353,8 @@ def _standing(
     check_model(checkpoint, model)
     parameters = {path: value.detach() for path, value in model.parameters().items()}
     like = optimizer.init(parameters)
-    state = state_from(checkpoint, copied(like) if compile else like, repr(optimizer))
     check_settings(checkpoint, settings)
+    state = state_from(checkpoint, copied(like) if compile else like, repr(optimizer))
     model.load_state_dict(checkpoint.part(MODEL))
     position = checkpoint.description["position"]
     return Standing(position["steps"], state, position["light"])

@@ -76,5 +76,6 @@ def monitor_of(name: str, mode: Mode | None = None) -> Monitor:
         raise ArgumentError(
             f'say whether less or more of {name!r} is better, by mode="min" or mode="max"'
             + ("" if mode is None else f", not {mode!r}")
+            + '; names are such as "loss", "validation loss" and "validation accuracy"'
         )
     return Monitor(name, mode)

@@ -24,6 +24,7 @@ __all__ = [
     "Tensors",
     "UnusedParameterWarning",
     "after_call",
+    "check_loss",
     "check_optimizer",
     "make_step",
 ]
@@ -74,15 +75,15 @@ def make_step(
         penalty: ``penalty(parameters)`` is a scalar that is added to the loss.
 
     Raises:
-        ArgumentError: if ``optimizer`` is none, or is bound to a model.
+        ArgumentError: if ``optimizer`` is none, or is bound to a model; or ``loss`` is no function.
 
     Warns (the step, once):
         UnusedParameterWarning: names the parameters on which loss and penalty do not depend.
 
     Raises (the step):
-        GradientError: if the loss depends on no parameter, or on a tensor that requires a gradient
-            and is not given to the step, or the network sets a parameter, or the penalty is no
-            scalar tensor.
+        GradientError: if the loss is no scalar, or depends on no parameter, or on a tensor that
+            requires a gradient and is not given to the step, or the network sets a parameter, or
+            the penalty is no scalar tensor.
         TreeError: if the network sets an attribute that is no tensor, which would be lost.
 
     >>> import chainrule as cr
@@ -98,6 +99,7 @@ def make_step(
     """
 
     check_optimizer(optimizer)
+    check_loss(loss)
 
     warned = False
 
@@ -113,7 +115,12 @@ def make_step(
                 "outputs by differentiable functions of tensors, without .detach(), .numpy() or "
                 "argmax on the way."
             )
-        total = value if extra is None or value.shape != () else value + extra
+        if value.shape != ():
+            raise GradientError(
+                f"the loss is a scalar, this one has shape {value.shape}; take the mean over the "
+                "examples, .mean()"
+            )
+        total = value if extra is None else value + extra
         _check_captured(model, total, (parameters, buffers, inputs, targets))
         if not warned:
             warned = True
@@ -207,6 +214,14 @@ def check_optimizer(optimizer: Any) -> None:
         raise ArgumentError(
             f"the optimizer is made by a function of cr.optim, such as cr.optim.{known}(1e-3); "
             f"got {given}"
+        )
+
+
+def check_loss(loss: Any) -> None:
+    """Raise an ArgumentError unless it can be called with (outputs, targets)."""
+    if not callable(loss) or isinstance(loss, type):
+        raise ArgumentError(
+            f"the loss is a function (outputs, targets), such as nn.cross_entropy, not {loss!r}"
         )
 
 

@@ -45,10 +45,15 @@ def checked_labels(
     """
     target = as_tensor(labels)
     if target.dtype.kind not in "iu":
-        raise DTypeError(f"{name}: labels are integers (classes), not {target.dtype.name}")
+        raise DTypeError(
+            f"{name}: labels are integers (classes), not {target.dtype.name}; cast them, "
+            '.astype("int64")'
+        )
     if not scores.shape or target.shape != scores.shape[:-1]:
+        column = target.shape == (*scores.shape[:-1], 1)
         raise ShapeError(
             f"{name}: scores (…, classes) need labels (…), got {scores.shape} and {target.shape}"
+            + ("; take their last axis away, labels[..., 0]" if column else "")
         )
     counted: Tensor | None = None
     if ignore_index is not None:
