@@ -1,12 +1,15 @@
 import json
 import sys
+from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import chainrule as cr
 from chainrule import data, nn, train
+from chainrule.cli import output
 from chainrule.cli.train import app
 
 
@@ -214,3 +217,16 @@ def test_labels_that_are_not_smoothed_have_no_least_loss_to_tell(tmp_path):
         "--label-smoothing", 0, "--epochs", 1, "--hidden", "", "--no-plots", "--out", tmp_path
     )
     assert "least possible" not in done.output
+
+
+def test_a_table_loses_nothing_on_a_narrow_terminal():
+    console = Console(
+        width=40, force_terminal=True, color_system=None, record=True, file=StringIO()
+    )
+    table = output.table(console, "network", "error", "largest norm", "steps", "")
+    table.add_row("RNN, Adam, clipped", "0.2692", "1.72e+05", "1,500", "no better than guessing")
+    console.print(table)
+    told = console.export_text()
+    assert "…" not in told
+    for word in ("clipped", "0.2692", "1.72e+05", "1,500", "guessing"):
+        assert word in told

@@ -16,6 +16,8 @@ __all__ = ["console", "fail", "message", "number", "table"]
 
 WIDE = 10_000  # columns of a pipe: nothing is wrapped or cut there
 
+NUMBER = 8  # characters of a number such as 1.23e-45, which is not broken
+
 
 def console(*, stderr: bool = False) -> Console:
     """A console that writes to where the standard streams lead now."""
@@ -28,7 +30,10 @@ def table(out: Console, *headings: str) -> Table:
     made = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
     for index, heading in enumerate(headings):
         made.add_column(
-            escape(heading), justify="right" if index and heading else "left", no_wrap=True
+            escape(heading),
+            justify="right" if index and heading else "left",
+            overflow="fold",  # on a narrow terminal, where cells would else be cut or left out
+            min_width=NUMBER if index and heading else None,
         )
     return made
 
