@@ -221,7 +221,7 @@ def test_labels_that_are_not_smoothed_have_no_least_loss_to_tell(tmp_path):
 
 def test_a_table_loses_nothing_on_a_narrow_terminal():
     console = Console(
-        width=40, force_terminal=True, color_system=None, record=True, file=StringIO()
+        width=60, force_terminal=True, color_system=None, record=True, file=StringIO()
     )
     table = output.table(console, "network", "error", "largest norm", "steps", "")
     table.add_row("RNN, Adam, clipped", "0.2692", "1.72e+05", "1,500", "no better than guessing")

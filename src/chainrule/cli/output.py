@@ -16,7 +16,7 @@ __all__ = ["console", "fail", "message", "number", "table"]
 
 WIDE = 10_000  # columns of a pipe: nothing is wrapped or cut there
 
-NUMBER = 8  # characters of a number such as 1.23e-45, which is not broken
+NARROW = 100  # below so many columns the words of a table are wrapped, but not its numbers
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -29,11 +29,14 @@ def table(out: Console, *headings: str) -> Table:
     """A table: the first column names the rows, the others hold numbers, or remarks if unnamed."""
     made = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
     for index, heading in enumerate(headings):
+        numbers = index > 0 and heading != ""
+        if numbers and out.width < NARROW:
+            heading = heading.replace(" ", "\n")
         made.add_column(
             escape(heading),
-            justify="right" if index and heading else "left",
-            overflow="fold",  # on a narrow terminal, where cells would else be cut or left out
-            min_width=NUMBER if index and heading else None,
+            justify="right" if numbers else "left",
+            no_wrap=numbers or out.width >= NARROW,
+            overflow="fold",
         )
     return made
 
