@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.core.errors import DTypeError, ShapeError, TreeError
 from chainrule.core.graph import Graph, close
-from chainrule.core.node import Node, input_node
+from chainrule.core.node import Node, input_node, now
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import array_type
 from chainrule.lift import BOOL, as_node
@@ -213,8 +213,9 @@ def custom_gradient(f: Function) -> Function:
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         nodes, structure = _nodes(args)
+        start = now()
         holes = [input_node(node.type) for node in nodes]
-        with mode(grad=True):
+        with mode(grad=True, since=start):
             returned = f(*structure.build(map(Tensor, holes)), **kwargs)
             if not isinstance(returned, tuple) or len(returned) != 2 or not callable(returned[1]):
                 raise TreeError("custom_gradient: the function must return (result, pullback)")

@@ -22,6 +22,7 @@ class _Mode(threading.local):
     conversions: list[bool] | None = None
     weak: set[Node] | None = None
     since: int | None = None
+    program: int | None = None
 
 
 current = _Mode()
@@ -34,14 +35,16 @@ def mode(
     notes: dict[Node, set[SourceLine]] | None = None,
     weak: set[Node] | None = None,
     since: int | None = None,
+    program: int | None = None,
 ) -> Iterator[None]:
     """Within the block record derivatives or not, and note the source line of every node.
 
     ``weak`` are nodes that stand for Python numbers, which do not widen an array; what is computed
-    from them alone is added. ``since`` is the number of the first node of a function that is traced
-    by itself, such as the body of a loop.
+    from them alone is added. ``since`` is the serial at which a function begins that runs on
+    tensors without values, such as the body of a loop, and ``program`` that of one whose graph
+    is evaluated later, any number of times.
     """
-    before = (current.grad, current.notes, current.weak, current.since)
+    before = (current.grad, current.notes, current.weak, current.since, current.program)
     if grad is not None:
         current.grad = grad
     if notes is not None:
@@ -50,11 +53,13 @@ def mode(
         current.weak = weak
     if since is not None:
         current.since = since
+    if program is not None:
+        current.program = program
     current.special = not current.grad or current.notes is not None
     try:
         yield
     finally:
-        current.grad, current.notes, current.weak, current.since = before
+        current.grad, current.notes, current.weak, current.since, current.program = before
         current.special = not current.grad or current.notes is not None
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from chainrule.core.errors import ShapeError, TraceError, TreeError
 from chainrule.core.graph import Graph, close, with_sources
-from chainrule.core.node import Node, input_node, topological
+from chainrule.core.node import Node, input_node, now, topological
 from chainrule.core.source import SourceLine
 from chainrule.core.tree import Tree, flatten
-from chainrule.core.types import ArrayType, array_type
-from chainrule.lift import BOOL, as_node, is_number
+from chainrule.core.types import ArrayType
+from chainrule.lift import as_node, is_number
 from chainrule.ops.shape import alias
 from chainrule.tensor import Tensor, mode
 
@@ -89,10 +89,11 @@ def trace_types(
 
     ``numbers`` says which leaves are Python numbers, which do not widen an array.
     """
+    start = now()
     holes = [input_node(type) for type in types]
     notes: dict[Node, set[SourceLine]] = {}
     weak = {hole for hole, number in zip(holes, numbers or [], strict=False) if number}
-    with mode(grad=True, notes=notes, weak=weak):
+    with mode(grad=True, notes=notes, weak=weak, since=start, program=start):
         returned = f(*structure.build(map(Tensor, holes)))
     results, result = flatten(returned)
     outputs, moved = without_aliases([as_node(leaf) for leaf in results])
@@ -161,7 +162,7 @@ def trace_closure(
     With ``lazy`` what ``f`` computes from those alone is part of its graph too, since it may not
     run; otherwise it is computed once, outside.
     """
-    start = input_node(array_type((), BOOL)).serial
+    start = now()
     holes = [input_node(type) for type in types]
     with mode(grad=True, since=start):
         returned = f(*structure.build(map(Tensor, holes)))

@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim, train
-from chainrule.core.errors import ArgumentError, DomainError, ShapeError
+from chainrule.core.errors import ArgumentError, DomainError, ShapeError, TraceError
 
 KEY = cr.random.key(0)
 ONES = cr.ones((50, 40))
@@ -44,6 +44,13 @@ def test_a_saved_key_resumes():
     expected = layer(ONES).numpy()
     other = nn.Dropout(0.5, key=cr.random.key(99))
     np.testing.assert_array_equal(other.load_state_dict(saved)(ONES).numpy(), expected)
+
+
+def test_the_key_given_stays():
+    key = cr.random.key(5)
+    one, two = nn.Dropout(0.5, key=key), nn.Dropout(0.5, key=key)
+    one.load_state_dict({"key": cr.random.key(6)})
+    assert two.key.tolist() == key.tolist() == cr.random.key(5).tolist()
 
 
 def test_an_explicit_key_leaves_the_buffer():
@@ -143,6 +150,27 @@ def test_checkpoints_draw_the_same_masks():
             np.testing.assert_allclose(
                 found[f"inner.{path}"].numpy(), value.numpy(), rtol=1e-4, atol=1e-6, err_msg=path
             )
+
+
+def test_a_program_does_not_drop_the_same_places_in_every_call():
+    layer = dropout()
+    before = layer.key.tolist()
+    with pytest.raises(TraceError, match=r"Dropout sets key .*train\.make_step does"):
+        cr.compile(lambda x: layer(x))(cr.ones(8))
+    with pytest.raises(TraceError, match="Dropout sets key"):
+        cr.compile(lambda x: cr.checkpoint(lambda x: layer(x))(x))(cr.ones(8))
+    assert layer.key.tolist() == before
+
+    @cr.compile
+    def functional(buffers, x):
+        used = layer.replace(buffers)
+        return used(x), used.buffers()
+
+    first, buffers = functional(layer.buffers(), cr.ones(64))
+    second, _ = functional(buffers, cr.ones(64))
+    assert first.tolist() == layer(cr.ones(64)).tolist()
+    assert second.tolist() == layer(cr.ones(64)).tolist()
+    assert first.tolist() != second.tolist()
 
 
 def test_a_gradient_with_respect_to_parameters_leaves_the_key():

@@ -106,6 +106,20 @@ class TestBatchNorm:
         layer.eval()
         np.testing.assert_allclose(checkpointed(x).numpy(), layer(x).numpy(), rtol=1e-14)
 
+    @pytest.mark.parametrize("affine", [True, False])
+    @pytest.mark.parametrize(
+        "transform", [cr.vmap, cr.compile, lambda f: lambda x: cr.trace(f, x)(x)]
+    )
+    def test_no_transformation_leaves_values_that_are_none_in_the_layer(self, transform, affine):
+        layer = nn.BatchNorm(6, affine=affine, dtype="float64")
+        x = cr.tensor(np.stack([X, X + 1]) if transform is cr.vmap else X)
+        with pytest.raises(TraceError, match="BatchNorm sets running_mean"):
+            transform(lambda x: cr.checkpoint(lambda x: layer(x))(x))(x)
+        with pytest.raises(TraceError, match=r"BatchNorm sets running_mean .*model\.eval"):
+            transform(lambda x: layer(x))(x)
+        assert layer.running_mean.numpy().tolist() == [0.0] * 6
+        assert layer.num_batches_tracked.item() == 0
+
     def test_a_loop_carries_the_statistics(self):
         layer = nn.BatchNorm(6, dtype="float64")
 

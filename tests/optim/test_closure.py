@@ -1,5 +1,7 @@
 """`BoundOptimizer.step` with a closure."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,31 @@ def test_buffers_are_kept_as_one_call_leaves_them():
         bound.step(lambda model: model(2.0) ** 2)
     assert model.calls.item() == 2  # not once for each trial of the line search
     assert model.calls.dtype.kind == "i"
+
+
+@pytest.mark.parametrize("make", [optim.lbfgs, optim.newton, optim.levenberg_marquardt])
+@pytest.mark.parametrize("split", [False, True])
+def test_a_search_tries_points_without_a_trace_in_the_network(make, split):
+    """Normalisation and dropout act as in the call before the step, whatever is tried."""
+    first, drop, last = cr.random.split(cr.random.key(0), 3)
+    model = cr.nn.Sequential(
+        cr.nn.Linear(2, 3, key=first, dtype="float64"),
+        cr.nn.BatchNorm(3, dtype="float64"),
+        cr.nn.Dropout(0.2, key=drop),
+        cr.nn.Linear(3, 1, key=last, dtype="float64"),
+    )
+    by_hand = copy.deepcopy(model)
+    bound = make().bind(model)
+    expected = cr.nn.mse(by_hand(X), Y).item()
+    if split:
+        loss = bound.step(lambda out: cr.nn.mse(out, Y), outputs=lambda model: model(X))
+    else:
+        loss = bound.step(lambda model: cr.nn.mse(model(X), Y))
+    assert loss.item() == expected
+    for path, value in by_hand.buffers().items():
+        np.testing.assert_array_equal(model.buffers()[path].numpy(), value.numpy())
+    again = model.replace({"layers.2.key": drop})
+    assert cr.nn.mse(again(X), Y).item() < expected  # with the mask of the step
 
 
 def test_mistakes_are_named():

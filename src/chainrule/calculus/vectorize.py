@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.calculus.linearize import Function
 from chainrule.core.errors import ShapeError, TreeError
-from chainrule.core.node import Node, input_node
+from chainrule.core.node import Node, input_node, now
 from chainrule.core.tree import Tree, flatten
 from chainrule.core.types import array_type
 from chainrule.lift import as_node
@@ -48,6 +48,7 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
         axes = _spread("in_axes", tuple(given), structure)
         nodes = [as_node(leaf) for leaf in leaves]
         size = _size(nodes, axes)
+        start = now()
         inside: list[Node] = []
         many: dict[Node, Node] = {}
         for node, axis in zip(nodes, axes, strict=True):
@@ -58,7 +59,7 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
             hole = input_node(array_type(moved.shape[1:], moved.dtype))
             many[hole] = moved
             inside.append(hole)
-        with mode(grad=True):
+        with mode(grad=True, since=start):
             returned = f(*structure.build(map(Tensor, inside)), **kwargs)
         results, result = flatten(returned)
         outputs = batch([as_node(leaf) for leaf in results], many, size)

@@ -38,6 +38,7 @@ __all__ = [
     "detached",
     "input_node",
     "literal",
+    "now",
     "oldest",
     "symbolic",
     "topological",
@@ -167,6 +168,11 @@ def _argument_text(node: Node) -> list[str]:
 
 
 _serial = count()
+
+
+def now() -> int:
+    """The serial of this moment: nodes made before have a lower one, nodes made later a higher."""
+    return next(_serial)
 
 
 def _node(

@@ -33,7 +33,8 @@ class Dropout(Module):
     A transformation such as `cr.grad` with respect to the module calls a copy of it, and the key of
     the layer stays; as a key is made of integers, differentiate with respect to
     ``model.parameters()``, as `train.make_step` does, which also keeps the new key. Or give the key
-    to use in each call: ``layer(x, key=key)`` leaves the buffer as it is.
+    to use in each call: ``layer(x, key=key)`` leaves the buffer as it is. In a function under
+    `cr.vmap` all examples get one mask, unless they come with keys.
 
     Args:
         rate: probability of an element to be dropped, 0 ≤ rate < 1.
@@ -42,6 +43,8 @@ class Dropout(Module):
     Raises:
         DomainError: if ``rate`` is out of range.
         ArgumentError: when called in training without any key.
+        TraceError: when called in training by a compiled function, of which every call would drop
+            the same places, unless it is given the key or the buffers.
 
     >>> import chainrule as cr
     >>> layer = cr.nn.Dropout(0.5, key=cr.random.key(0))
@@ -61,7 +64,8 @@ class Dropout(Module):
                 "nothing would be left"
             )
         self.rate = rate
-        self.key = key
+        # of its own: buffers are given new values in place, and the caller's key stays
+        self.key = key.detach() if isinstance(key, Tensor) else key
 
     def __call__(self, x: Tensor, *, key: Tensor | None = None) -> Tensor:
         if not self.training or self.rate == 0:

@@ -19,7 +19,7 @@ import numpy as np
 
 from chainrule.core import tree
 from chainrule.core.errors import ChainRuleError, TraceError, TreeError
-from chainrule.core.node import INPUT, Node
+from chainrule.core.node import INPUT, Node, now
 from chainrule.lift import to_numpy
 from chainrule.modes import current
 from chainrule.tensor import Tensor, tensor
@@ -48,6 +48,10 @@ class Module:
     ['offset', 'slope']
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_born")
+    _born: int
+    """The serial of its making; no part of the pytree, nor of copies."""
+
     training: bool = True
     """Whether the module behaves as in training (dropout drops); set by `train` and `eval`."""
 
@@ -62,6 +66,14 @@ class Module:
         if "__call__" in vars(cls):
             cls.__call__ = _observed(cls.__call__)  # type: ignore[method-assign]
         tree.register(cls, _take_apart, functools.partial(_put_together, cls))
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        module = super().__new__(cls)
+        object.__setattr__(module, "_born", now())
+        return module
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The output of the network; every subclass defines it."""
@@ -79,7 +91,7 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if current.since is not None and isinstance(value, Tensor):
-            _check_stays(self, name, value.node, current.since)
+            _check_stays(self, name, value.node)
         super().__setattr__(name, value)
 
     # -- tensors by path ---------------------------------------------------------------------------
@@ -256,14 +268,31 @@ _ELSEWHERE = {
 """What others call methods, and what does it here."""
 
 
-def _check_stays(module: Module, name: str, node: Node, since: int) -> None:
-    """Raise if a buffer would be lost: one from outside that gets a value of a traced body.
+def _check_stays(module: Module, name: str, node: Node) -> None:
+    """Raise if what a module from outside of a traced function is given would be lost.
 
-    What is computed from captured tensors alone, such as the next key, is computed outside.
+    What a copy made inside is given is the function's own business. What is computed from captured
+    tensors alone, such as the next key, is computed outside, in a compiled program however once.
     """
-    before = vars(module).get(name)
-    if not isinstance(before, Tensor) or before.node.serial >= since:
-        return
+    assert current.since is not None
+    if current.program is not None and module._born < current.program:
+        raise TraceError(
+            f"{type(module).__name__} sets {name} when it is called, here in a function that runs "
+            "once for its graph (cr.compile, cr.trace): the program would not do it. Use "
+            "model.eval(); or give the function model.buffers(), call model.replace(buffers) in "
+            "it, and return the buffers of that copy, as train.make_step does."
+        )
+    if module._born < current.since and _uses_input(node, current.since):
+        raise TraceError(
+            f"{type(module).__name__} sets {name} when it is called, here in a function that runs "
+            "on tensors without values (cr.vmap, cr.checkpoint, cr.scan, cr.cond, cr.while_loop), "
+            "where the new value would be lost. Call the layer outside of it, or use model.eval(); "
+            "in a loop carry model.buffers() along, and put them into the model by model.replace."
+        )
+
+
+def _uses_input(node: Node, since: int) -> bool:
+    """Whether a node depends on an input made at ``since`` or later."""
     seen: set[Node] = set()
     waiting = [node]
     while waiting:
@@ -271,14 +300,10 @@ def _check_stays(module: Module, name: str, node: Node, since: int) -> None:
         if node in seen or node.serial < since:
             continue
         if node.primitive is INPUT:
-            raise TraceError(
-                f"{type(module).__name__} sets {name} when it is called, here in a function that "
-                "is traced by itself (cr.checkpoint, cr.scan, cr.cond, cr.while_loop), where the "
-                "new value would be lost. Call the layer outside of it, or use model.eval(); in a "
-                "loop carry model.buffers() along, and put them into the model by model.replace."
-            )
+            return True
         seen.add(node)
         waiting.extend(node.sources)
+    return False
 
 
 # -- the pytree ------------------------------------------------------------------------------------
@@ -336,7 +361,7 @@ def _take_apart(module: Module) -> tree.Children:
 
 
 def _put_together(cls: type[Module], skeleton: Any, children: list[Any]) -> Module:
-    module = object.__new__(cls)
+    module = Module.__new__(cls)
     vars(module).update(_fill(skeleton, iter(children)))
     return module
 

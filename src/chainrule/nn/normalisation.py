@@ -66,8 +66,9 @@ class BatchNorm(_Affine):
     ``running_mean``, ``running_var`` and ``num_batches_tracked`` are buffers. `train.fit` keeps
     them up to date; a step of your own differentiates with respect to ``model.parameters()``, as
     `train.make_step` does: a derivative with respect to the module itself calls a copy of it, and
-    what the copy learns is lost. For the same reason a function that is traced by itself, such as
-    that of `cr.checkpoint`, cannot call the layer in training.
+    what the copy learns is lost. For the same reason a function that runs on tensors without
+    values, such as that of `cr.compile`, `cr.vmap` or `cr.checkpoint`, cannot call a layer from
+    outside of it in training.
 
     Args:
         num_features: number of channels C.

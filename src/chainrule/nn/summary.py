@@ -9,9 +9,9 @@ from typing import Any
 
 from chainrule.compiling.memory import format_bytes
 from chainrule.core import tree
-from chainrule.core.node import Node, input_node, topological
-from chainrule.core.types import ArrayType, array_type
-from chainrule.lift import BOOL, is_number
+from chainrule.core.node import Node, input_node, now, topological
+from chainrule.core.types import ArrayType
+from chainrule.lift import is_number
 from chainrule.nn.module import Module, observe
 from chainrule.ops.parts import slice_
 from chainrule.ops.record import Call, Projection
@@ -90,11 +90,11 @@ def _called(
         row = rows.setdefault(id(module), _Row(paths.get(id(module), "(outside)"), module))
         if stack:
             stack[-1][0].inner = True
-        stack.append((row, _now()))
+        stack.append((row, now()))
 
     def left(module: Module, output: Any) -> None:
         row, start = stack.pop()
-        row.calls.append((start, _now()))
+        row.calls.append((start, now()))
         row.output = output if row.output is None else row.output
 
     def call(traced: Sequence[Tensor], *args: Any) -> Any:
@@ -108,11 +108,6 @@ def _called(
     with observe(left, entering):
         program = trace(call, buffers, *inputs)
     return list(rows.values()), program.graph.nodes, program.graph.outputs
-
-
-def _now() -> int:
-    """The serial of a node made at this moment."""
-    return input_node(array_type((), BOOL)).serial
 
 
 class _Owner:
@@ -139,7 +134,7 @@ def _kept(outputs: Sequence[Node], parameters: Sequence[Node]) -> list[tuple[Nod
     keep what the steps computed, that is part of the call. What a checkpoint computes again is not
     kept.
     """
-    mark = _now()
+    mark = now()
     results = [node for node in outputs if node.type.is_float]
     cotangents = [input_node(node.type) for node in results]
     reached = {*topological(results)}
