@@ -82,13 +82,31 @@ def test_it_ends_where_the_loss_is_large():
 
 
 def test_a_loss_that_does_not_fall_gives_no_suggestion():
-    rising = train.RangeTest(np.geomspace(1e-3, 1, 20), np.arange(20.0), np.arange(20.0))
+    rising = train.RangeTest(
+        np.geomspace(1e-3, 1, 20), np.arange(20.0), np.arange(20.0), np.zeros(20)
+    )
     with pytest.raises(DomainError, match="smaller one"):
         _ = rising.suggestion
     falling = train.RangeTest(
-        np.geomspace(1e-3, 1, 7), np.array([5, 5, 4.9, 2, 1.5, 1.4, 9]), np.zeros(7)
+        np.geomspace(1e-3, 1, 7), np.array([5, 5, 4.9, 2, 1.5, 1.4, 9]), np.zeros(7), np.zeros(7)
     )
     assert falling.suggestion == pytest.approx(10**-1.5, rel=1e-6)
+    assert repr(falling) == "RangeTest(7 rates from 1.0e-03 to 1.0e+00, suggestion 3.2e-02)"
+    assert repr(rising).endswith("no suggestion)")
+
+
+@pytest.mark.parametrize("make", [optim.sgd, optim.adam])
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_that_differ_much_do_not_mislead_it(make, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(700, 8))
+    y = np.sin(x[:, :1]) + x[:, 1:2] * x[:, 2:3] + 3.0 * rng.standard_t(3, size=(700, 1))
+    found = train.find_lr(
+        nn.MLP(8, (32, 32), 1, key=cr.random.key(seed)), nn.mse, (x, y), optimizer=make
+    )
+    assert np.std(np.diff(found.raw[:40])) > 100 * np.std(np.diff(found.adjusted[:40]))
+    assert 1e-4 < found.suggestion < 0.3
+    np.testing.assert_allclose(found.start[:5], found.raw[:5], rtol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from chainrule.core.errors import DomainError
 from chainrule.nn.module import Module
+from chainrule.optim.descent import sgd
 from chainrule.optim.transform import Optimizer
 from chainrule.tensor import Tensor, tensor
 from chainrule.train.guard import NonFiniteError
@@ -38,14 +40,26 @@ class RangeTest:
 
     Attributes:
         rates: of the steps, growing by the same factor each time, shape (steps,).
-        losses: of the batches, smoothed by a Gaussian window over neighbouring steps, which does
-            not shift the curve to greater rates as a running mean would; shape (steps,).
+        losses: `adjusted`, smoothed by a Gaussian window over neighbouring steps, which does not
+            shift the curve to greater rates as a running mean would; shape (steps,).
         raw: as they were measured, shape (steps,).
+        start: those of the network as it was given, on the same batches, shape (steps,).
     """
 
     rates: np.ndarray
     losses: np.ndarray
     raw: np.ndarray
+    start: np.ndarray
+
+    @property
+    def adjusted(self) -> np.ndarray:
+        """raw − start + mean(start), shape (steps,): what training has changed.
+
+        Some batches are harder than others, by far more than a step changes the loss. The
+        difference of two networks on one batch has little of that noise.
+        """
+        adjusted: np.ndarray = self.raw - self.start + self.start.mean()
+        return adjusted
 
     @property
     def suggestion(self) -> float:
@@ -64,9 +78,12 @@ class RangeTest:
         return float(self.rates[slopes.argmin()])
 
     def __repr__(self) -> str:
-        return (
-            f"RangeTest({len(self.rates)} rates from {self.rates[0]:.1e} to {self.rates[-1]:.1e})"
-        )
+        try:
+            found = f"suggestion {self.suggestion:.1e}"
+        except DomainError:
+            found = "no suggestion"
+        low, high = self.rates[0], self.rates[-1]
+        return f"RangeTest({len(self.rates)} rates from {low:.1e} to {high:.1e}, {found})"
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure | Path:
         """Draw the losses over the rates: a figure, which notebooks show, or a PNG file.
@@ -76,7 +93,8 @@ class RangeTest:
         """
         figure = new_figure(6.4, 4.2)
         ax = figure.subplots()
-        ax.plot(self.rates, self.raw, color="0.75", linewidth=1.0, label="each batch")
+        each = self.adjusted
+        ax.plot(self.rates, each, color="0.75", linewidth=1.0, label="each batch")
         ax.plot(self.rates, self.losses, color=BLUE, linewidth=1.8, label="smoothed")
         try:
             rate = self.suggestion
@@ -86,12 +104,12 @@ class RangeTest:
             label = f"suggestion: {rate:.1e}"
             ax.axvline(rate, color=VERMILION, linestyle="--", linewidth=1.4, label=label)
         until = int(self.losses.argmin()) + 1  # what comes after may be a thousand times as large
-        low, high = self.raw.min(), max(self.raw[:until].max(), self.losses[:until].max())
+        low, high = each[:until].min(), max(each[:until].max(), self.losses[:until].max())
         margin = 0.05 * (high - low)
         ax.set_ylim(low - margin, high + margin)
         ax.set_xscale("log")
         ax.set_xlabel("learning rate")
-        ax.set_ylabel("loss of a batch")
+        ax.set_ylabel("loss of a batch, adjusted for its difficulty")
         ax.set_title("Learning-rate range test")
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
@@ -119,7 +137,8 @@ def find_lr(
     At step t of n the rate is low·(high / low)^(t / (n − 1)); Smith 2017 (WACV), section 3.3, there
     with a rate that grows linearly. Too small a rate leaves the loss as it is, a good one lowers
     it, too large a one raises it. The test ends early where the loss is far above all losses
-    before, or no number any more. The model stays as it is.
+    before, or no number any more. The model stays as it is. The network as it is given is measured
+    on the same batches, to tell what a step has changed from what makes batches differ.
 
     Args:
         model, loss, data, penalty, batch_size, key, compile: as for `fit`.
@@ -149,36 +168,48 @@ def find_lr(
         )
     chosen = optimizer if isinstance(optimizer, Optimizer) else optimizer(1.0)
     growth = np.log(high / low) / (steps - 1)
-    recorder = _Recorder()
-    own = model.parameters()
-    copy = model.replace(
-        {
-            path: tensor(value.numpy().copy(), requires_grad=path in own)
-            for path, value in model.state_dict().items()
-        }
-    )
-    try:
-        fit(
-            copy,
-            loss,
-            data,
-            optimizer=chosen,
-            schedule=lambda step: low * (growth * step).exp(),
-            penalty=penalty,
-            epochs=steps,  # there is a batch in each at least
-            max_steps=steps,
-            batch_size=batch_size,
-            key=key,
-            callbacks=[recorder],
-            progress=False,
-            compile=compile,
-        )
-    except NonFiniteError:
-        if not recorder.raw:
-            raise
-    raw = np.array(recorder.raw)
+
+    def measured(
+        updates: Optimizer, schedule: Callable[[Tensor], Any] | None, most: int
+    ) -> np.ndarray:
+        recorder = _Recorder()
+        try:
+            fit(
+                _copy(model),
+                loss,
+                data,
+                optimizer=updates,
+                schedule=schedule,
+                penalty=penalty,
+                epochs=most,  # there is a batch in each at least
+                max_steps=most,
+                batch_size=batch_size,
+                key=key,
+                callbacks=[recorder],
+                progress=False,
+                compile=compile,
+            )
+        except NonFiniteError:
+            if not recorder.raw:
+                raise
+        return np.array(recorder.raw)
+
+    raw = measured(chosen, lambda step: low * (growth * step).exp(), steps)
+    with warnings.catch_warnings(action="ignore"):  # they were given in the first run
+        start = measured(sgd(0.0), None, len(raw))
+    raw = raw[: len(start)]
     rates = low * np.exp(growth * np.arange(len(raw)))
-    return RangeTest(rates, _smoothed(raw, smoothing), raw)
+    adjusted = raw - start + start.mean()
+    return RangeTest(rates, _smoothed(adjusted, smoothing), raw, start)
+
+
+def _copy(model: Module) -> Module:
+    own = model.parameters()
+    values = {
+        path: tensor(value.numpy().copy(), requires_grad=path in own)
+        for path, value in model.state_dict().items()
+    }
+    return model.replace(values)
 
 
 def _smoothed(values: np.ndarray, width: float) -> np.ndarray:
