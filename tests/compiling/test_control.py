@@ -5,6 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.core.tree import flatten
+from chainrule.rewrite.simplify import simplify
 from tests.compiling.steps import close, random, same_bits
 
 
@@ -97,6 +98,72 @@ def test_large_bodies_with_threads(monkeypatch):
         compiled = cr.compile(f, threads=threads)
         for _ in range(4):
             same_bits(compiled(w, xs), wanted)
+
+
+def recurrent(w, xs):
+    """The weights are the same in every turn."""
+    return cr.scan(lambda h, x: (cr.tanh(h @ w.T + x), h.sum()), xs[0], xs)
+
+
+def recurrent_twice(w, xs):
+    v = w * w - 0.1
+    return cr.scan(lambda h, x: (cr.tanh(cr.tanh(h @ w.T) @ v.T + x), None), xs[0], xs)
+
+
+def recurrent_within(w, xs):
+    def outer(h, x):
+        return cr.scan(lambda h, _: (cr.tanh(h @ w.T + x), h.sum()), h, length=3)
+
+    return cr.scan(outer, xs[0], xs)
+
+
+def repeated(w, xs):
+    return cr.while_loop(
+        lambda state: state[1] < 4,
+        lambda state: (cr.tanh(state[0] @ w.T + xs[1]), state[1] + 1),
+        (xs[0], cr.tensor(0)),
+    )
+
+
+def changing(w, xs):
+    """The weights are other ones in every turn."""
+    return cr.scan(lambda c, x: ((cr.tanh(c[0] @ c[1].T + x), c[1] * 0.5), None), (xs[0], w), xs)
+
+
+def given_in_turn(w, xs):
+    ws = w * cr.arange(1, 6, dtype="float32")[:, None, None]
+    return cr.scan(lambda h, given: (cr.tanh(h @ given[0].T + given[1]), None), xs[0], (ws, xs))
+
+
+@pytest.mark.parametrize(
+    ("f", "ahead"),
+    [
+        (recurrent, 1),
+        (recurrent_twice, 2),
+        (recurrent_within, 1),
+        (repeated, 1),
+        (changing, 0),
+        (given_in_turn, 0),
+    ],
+)
+def test_what_stays_the_same_is_packed_before_the_loop(monkeypatch, f, ahead):
+    from chainrule.lower.llvm import program
+    from chainrule.lower.llvm.machine import host
+
+    monkeypatch.setattr(program, "PER_THREAD", 1e-9)
+    w, xs = random(96, 96) / 8, random(5, 40, 96)
+    wanted = both(f, w, xs, tolerance=1e-4)(w, xs)
+    for threads in (1, 2, 3):
+        compiled = cr.compile(f, threads=threads)
+        for scale in (1, -1, 1):
+            found = compiled(scale * w, xs)
+        same_bits(found, wanted)
+
+    def packed(frame):
+        return sum(step.ahead + sum(map(packed, step.bodies)) for step in frame.steps)
+
+    graph = simplify(cr.trace(f, cr.tensor(w), cr.tensor(xs)).graph)[0]
+    assert packed(program.write_program(graph, host()).frame) == ahead
 
 
 # -- cond ------------------------------------------------------------------------------------------

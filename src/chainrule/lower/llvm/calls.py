@@ -44,21 +44,39 @@ class _CallPlan:
     spare: tuple[int, ...]
 
 
-def _body(frame: Frame, graph: Graph) -> tuple[_Ports, Frame]:
+def _body(frame: Frame, graph: Graph, steady: int | None) -> tuple[_Ports, Frame]:
     slots = frame.slots
     ports = _Ports(
         tuple(slots.new(moving=True) for _ in graph.inputs),
         tuple(slots.new(moving=True) for _ in graph.outputs),
     )
-    return ports, Frame(*prepare(graph), slots, ports.inputs, ports.outputs, frame.machine)
+    ready, forced = prepare(graph)
+    same: frozenset[Node] = frozenset()
+    if steady is not None:
+        leaves = (n for n in ready.nodes if not n.sources and n not in ready.inputs)
+        same = frozenset([*ready.inputs[:steady], *leaves])
+    places = ports.inputs, ports.outputs
+    return ports, Frame(ready, forced, slots, *places, frame.machine, steady=same)
 
 
-def _planned(frame: Frame, step: Step, graphs: Sequence[Graph], spare: Sequence[int]) -> int:
-    """Plan the bodies; ``spare`` are sizes of further places. Returns the size of it all."""
+def _planned(
+    frame: Frame,
+    step: Step,
+    graphs: Sequence[Graph],
+    steady: Sequence[int | None],
+    spare: Sequence[int],
+) -> int:
+    """Plan the bodies. Returns the size of it all.
+
+    Args:
+        steady: for each body how many of its inputs, from the first, are the same in every turn;
+            None where it is no loop.
+        spare: sizes of further places.
+    """
     ports = []
     total = 0
-    for graph in graphs:
-        found, body = _body(frame, graph)
+    for graph, count in zip(graphs, steady, strict=True):
+        found, body = _body(frame, graph, count)
         ports.append(found)
         step.bodies.append(body)
         total += rounded(body.size)
@@ -108,6 +126,11 @@ class _Writing:
     def get(self, buffer: Buffer) -> Value:
         return buffer.pointer(self.f)
 
+    def prepare(self) -> None:
+        """Run what the bodies do alike in every turn, once their steady inputs are set."""
+        for body in self.step.bodies:
+            self.writer.ahead(body)
+
     def run(self, body: int) -> None:
         self.writer.frame(self.step.bodies[body])
 
@@ -116,10 +139,10 @@ class _Writing:
 
 
 def _plan_scan(frame: Frame, step: Step, node: Node) -> int:
-    body, _, _, carries, _ = node.argument
+    body, _, consts, carries, _ = node.argument
     sizes = [nbytes(output) for output in body.outputs]
     # a second place for each carry, and a first one where nobody wants the result
-    return _planned(frame, step, [body], [*sizes[:carries], *sizes])
+    return _planned(frame, step, [body], [consts], [*sizes[:carries], *sizes])
 
 
 def _emit_scan(writer: StepWriter, frame: Frame, step: Step) -> None:
@@ -138,6 +161,7 @@ def _emit_scan(writer: StepWriter, frame: Frame, step: Step) -> None:
         return
     for i in range(consts):
         w.set(ports.inputs[i], w.source(i))
+    w.prepare()
     slices = [w.source(i) for i in range(consts + carries, len(body.inputs))]
     with f.loop(0, length) as loop:
         turn = loop.index
@@ -163,7 +187,8 @@ def _emit_scan(writer: StepWriter, frame: Frame, step: Step) -> None:
 
 def _plan_cond(frame: Frame, step: Step, node: Node) -> int:
     graphs = node.argument
-    return _planned(frame, step, graphs, [nbytes(output) for output in graphs[0].outputs])
+    spare = [nbytes(output) for output in graphs[0].outputs]
+    return _planned(frame, step, graphs, [None] * len(graphs), spare)
 
 
 def _emit_cond(writer: StepWriter, frame: Frame, step: Step) -> None:
@@ -192,9 +217,9 @@ def _emit_cond(writer: StepWriter, frame: Frame, step: Step) -> None:
 
 
 def _plan_while(frame: Frame, step: Step, node: Node) -> int:
-    test, body, _, _ = node.argument
+    test, body, tests, steps = node.argument
     sizes = [nbytes(output) for output in body.outputs]
-    return _planned(frame, step, [test, body], [1, *sizes, *sizes])
+    return _planned(frame, step, [test, body], [tests, steps], [1, *sizes, *sizes])
 
 
 @contextmanager
@@ -224,6 +249,7 @@ def _emit_while(writer: StepWriter, frame: Frame, step: Step) -> None:
         w.set(test_ports.inputs[i], w.source(i))
     for i in range(steps):
         w.set(step_ports.inputs[i], w.source(tests + i))
+    w.prepare()
     going = w.spare(0)
     w.set(test_ports.outputs[0], going)
     places = [(w.spare(1 + i), w.spare(1 + state + i)) for i in range(state)]

@@ -231,8 +231,16 @@ class StepWriter:
         if frame.copies:
             self.meet()
 
+    def ahead(self, frame: Frame) -> None:
+        """What the body of a loop does alike in every turn, before the loop."""
+        for step in frame.steps:
+            for kernel in self.writer.kernels[step][: step.ahead]:
+                self.run(kernel)
+                self.written += step.writes
+        self.meet()
+
     def step(self, frame: Frame, step: Step) -> None:
-        kernels = self.writer.kernels[step]
+        kernels = self.writer.kernels[step][step.ahead :]
         if step.group.kind == "nothing":
             return
         if self._conflict(step):

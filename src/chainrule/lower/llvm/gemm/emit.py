@@ -38,7 +38,7 @@ from chainrule.lower.llvm.ir import Function, Module, Value, lanes, vector
 from chainrule.lower.llvm.kernel import Kernel, kernel_function
 from chainrule.lower.llvm.machine import Machine
 
-__all__ = ["Epilogue", "GemmShape", "Pointer", "Read", "emit_gemm", "workspace_bytes"]
+__all__ = ["Epilogue", "GemmShape", "Pointer", "Read", "emit_gemm", "packed", "workspace_bytes"]
 
 Epilogue = Callable[[Function, Value, Value, Value, Value, Value | None], None]
 
@@ -68,6 +68,27 @@ def workspace_bytes(
         lambda *_: None,
     )
     return _workspace(given.normal(), machine)
+
+
+def packed(shape: GemmShape, machine: Machine) -> tuple[bool, bool]:
+    """Whether A and B are packed by the first kernel, which then does nothing else, into memory
+    that no other kernel writes to."""
+    if not shape.batch * shape.m * shape.n * shape.k:
+        return False, False
+
+    def a(f: Function) -> Value:
+        raise AssertionError("only the plan is asked for")
+
+    def b(f: Function) -> Value:
+        raise AssertionError("only the plan is asked for")
+
+    product = Product(shape, a, b, None, None, lambda *_: None).normal()
+    shape = product.shape
+    if parts_of_k(shape, machine, False, False) > 1:
+        return False, False  # the parts share memory with what is left over
+    decided = plan(shape, machine, False, False)
+    flags = bool(decided.pack_a), decided.pack_b == "shared"
+    return flags if product.a is a else flags[::-1]
 
 
 def emit_gemm(

@@ -49,6 +49,8 @@ class Step:
         workspace: shared memory of the step itself.
         bodies: frames of graphs that its node carries.
         extra: what the emitter of its kind has to know.
+        ahead: how many of its kernels, from the first, do the same in every turn of a loop; they
+            run once, before it.
     """
 
     group: Group
@@ -57,6 +59,7 @@ class Step:
     workspace: Block | None = None
     bodies: list[Frame] = field(default_factory=list)
     extra: Any = None
+    ahead: int = 0
 
 
 def nbytes(node: Node) -> int:
@@ -74,6 +77,7 @@ class Frame:
         outputs: where the results go; None for a place of its own.
         machine: the processor.
         late: nodes to compute only when somebody needs them.
+        steady: inputs and constants that are the same in every turn of the loop around.
     """
 
     plan_call: Mapping[str, Callable[[Frame, Step, Node], int]] = {}
@@ -88,10 +92,12 @@ class Frame:
         outputs: Sequence[Buffer],
         machine: Any,
         late: frozenset[Node] = frozenset(),
+        steady: frozenset[Node] = frozenset(),
     ) -> None:
         self.slots = slots
         self.machine = machine
         self.graph, self.forced = graph, forced
+        self.steady = steady
         self.schedule = Schedule(graph, forced)
         self.fixed: dict[Node, Buffer] = {}
         self.fixed.update(zip(self.graph.inputs, inputs, strict=True))
@@ -195,6 +201,7 @@ class Frame:
 
             step.extra = self._gemm(first)
             size = gemm.workspace_bytes(step.extra.shape, self.machine)
+            step.ahead = self._ahead(step.extra)
         elif group.kind == "conv":
             from chainrule.lower.llvm.conv import emit as conv
 
@@ -210,7 +217,8 @@ class Frame:
             if node not in self.fixed and node not in self.blocks:
                 self.blocks[node] = Block(nbytes(node), number, number)
         if size:
-            step.workspace = Block(size, number, number)
+            always = 0, len(self.steps)  # what was written before the loop has to stay
+            step.workspace = Block(size, *(always if step.ahead else (number, number)))
 
     def _written(self, group: Group) -> dict[Node, None]:
         """What a step writes, also if nobody reads it."""
@@ -251,6 +259,14 @@ class Frame:
             (steps[1], product.inner.b, product.column.b),
         )
         return GemmTask(shape, product, a, b)
+
+    def _ahead(self, task: GemmTask) -> int:
+        """One if the product packs operands in a kernel of its own, and they are steady."""
+        from chainrule.lower.llvm.gemm.emit import packed
+
+        flags = packed(task.shape, self.machine)
+        bases = [x.base for x, flag in zip((task.a, task.b), flags, strict=True) if flag]
+        return int(bool(bases) and all(base in self.steady for base in bases))
 
     def _conv(self, node: Node) -> ConvShape:
         from chainrule.lower.llvm.conv.emit import ConvShape
