@@ -18,7 +18,7 @@ import chainrule as cr
 from chainrule import data, nn, optim, train
 from chainrule.core.errors import ArgumentError
 from chainrule.train import engine, files
-from chainrule.train.checkpoint import checkpoints_in
+from chainrule.train.checkpoint import checkpoints_in, steps_of
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(90, 4)).astype("float32")
@@ -188,6 +188,99 @@ def test_the_newest_are_kept_and_the_best(tmp_path):
         np.testing.assert_array_equal(model.state_dict()[path].numpy(), value.numpy())
     shown = json.loads(best.with_suffix(".json").read_text())
     assert shown["position"]["steps"] == 6 * run.best.epoch.number
+
+
+def test_a_damaged_newer_checkpoint_does_not_push_out_the_good_ones(tmp_path):
+    fit(tmp_path)
+    newest, before = checkpoints_in(tmp_path / "checkpoints")[:2]
+    damage(newest)
+    killed_at = steps_of(before) + 3
+    with pytest.raises(Killed):
+        keeper = train.Checkpoints(every_steps=1, keep=1)
+        fit(tmp_path, resume=before, callbacks=[Kill(killed_at), keeper])
+    with pytest.warns(train.CheckpointWarning, match="is damaged"):
+        run = fit(tmp_path, resume=True)
+    assert run.resumed_at == killed_at - 1
+    assert_same_bits(run, fit(None))
+
+
+def test_a_run_goes_on_in_another_folder(tmp_path):
+    """The checkpoint of the best epoch stays where it is, and the new ones do without it."""
+    options = {"optimizer": optim.sgd(0.1), "schedule": None}  # the first epochs are not the best
+    options["callbacks"] = [train.EarlyStopping("accuracy", patience=9, mode="min")]
+    whole = fit(None, **options)
+    fit(tmp_path / "one", **(options | {"epochs": 3}))
+    checkpoint = checkpoints_in(tmp_path / "one" / "checkpoints")[0]
+    other = {"folder": tmp_path / "two"}
+    with pytest.raises(Killed):
+        fit(
+            **(options | {"callbacks": [*options["callbacks"], Kill(27)]}),
+            **other,
+            resume=checkpoint,
+        )
+    (tmp_path / "one").rename(tmp_path / "gone")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = fit(**options, **other, resume=True)
+    assert run.resumed_at == 24
+    assert run.best.epoch.number < 4
+    assert_same_bits(run, whole)
+
+
+def test_a_checkpoint_of_another_version_is_not_called_damaged(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "VERSION", 99)
+        fit(tmp_path)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    with pytest.raises(train.SavedModelError, match=r"version '99'.*reads version 1"):
+        fit(tmp_path, resume=True)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == names
+
+
+def test_the_copy_for_people_is_json_and_may_fail(tmp_path, monkeypatch):
+    def odd(outputs, targets):
+        return float("nan")
+
+    fit(tmp_path / "one", metrics=[odd])
+    newest = checkpoints_in(tmp_path / "one" / "checkpoints")[0]
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    shown = json.loads(newest.with_suffix(".json").read_text(), parse_constant=refuse)
+    assert shown["history"][0]["training"]["odd"] is None
+    again = fit(tmp_path / "one", metrics=[odd], resume=True)
+    assert np.isnan(again.curve("odd")).all()
+
+    replace = os.replace
+
+    def failing(source, target):
+        if str(target).endswith(".json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(files.os, "replace", failing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(tmp_path / "two")
+        run = fit(tmp_path / "two", resume=True)
+    assert run.resumed_at == 36
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are not flushed")
+def test_file_systems_that_cannot_flush_a_folder(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def sync(descriptor):
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", sync)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(tmp_path)
+    assert not list(tmp_path.rglob("*.part"))
 
 
 # -- what does not fit -----------------------------------------------------------------------------

@@ -184,6 +184,56 @@ def test_a_failure_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
     assert str(caught.value) == f"[Errno 13] Permission denied: {str(tmp_path / 'm.safetensors')!r}"
 
 
+def forged(header, data=bytes(8)):
+    """A file with a true checksum, of which anything else may be wrong."""
+    header = safetensors._BEGINNING + safetensors._UNKNOWN.encode() + header
+    header = safetensors._stamped(header, safetensors._digest(header, [data]))
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def one(shape, offsets, dtype="F32"):
+    entry = f'{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}'
+    return entry.encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b'"},"a":' + one([2], [-8, 8]) + b"}", "whole numbers from 0"),
+        (b'"},"a":' + one([-1], [0, 8]) + b"}", "whole numbers from 0"),
+        (b'"},"a":' + one([2.0], [0, 8]) + b"}", "whole numbers from 0"),
+        (b'"},"a":' + one("[true, 2]", [0, 8]) + b"}", "whole numbers from 0"),
+        (b'"},"a":' + one([1], [4, 8]) + b"}", "a is not where it should be"),
+        (b'"},"a":' + one([1], [0, 4]) + b',"b":' + one([2], [0, 8]) + b"}", "b is not where"),
+        (b'"},"a":' + one([4], [0, 16]) + b"}", "a is not where"),
+        (b'"},"a":' + one([2**62], [0, 2**64]) + b"}", "a is not where"),
+        (b'"},"a":' + one([0, 10**30], [0, 0]) + b',"b":' + one([2], [0, 8]) + b"}", "dimension"),
+        (b'"},"a":' + one([1], [0, 4]) + b"}", "more than its header says"),
+        (b'"},"a":' + one([2], [0, 8]) + b',"a":' + one([2], [0, 8]) + b"}", "stands twice"),
+        (b'"},"\xff":' + one([2], [0, 8]) + b"}", "utf-8"),
+        (b'"},"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'","description":"' + b"[" * 100_000 + b'"},"a":' + one([2], [0, 8]) + b"}", "recursion"),
+        (b'","format":["chainrule-model"]}}', "not texts"),
+        (b'"},"a":[1]}', "arrays by name"),
+        (b'"},"a":' + one([1], [0, 8], "C64") + b"}", "C64"),
+        (b'"}', "delimiter"),
+    ],
+)
+def test_a_file_made_to_do_harm_is_refused(tmp_path, header, words):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(forged(header))
+    with pytest.raises(train.SavedModelError, match=f"(?s)damaged.*{words}"):
+        train.load(network(), path)
+
+
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1, 10**12])
+def test_a_length_beyond_the_file_takes_no_memory(tmp_path, length):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + b"{}")
+    with pytest.raises(train.SavedModelError, match="ends within its header"):
+        train.load(network(), path)
+
+
 ARRAYS = {
     "scalar": np.array(2.5),
     "empty": np.zeros((0, 3), "float32"),

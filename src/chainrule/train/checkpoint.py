@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,9 @@ from chainrule.nn.module import Module
 from chainrule.tensor import Tensor
 from chainrule.train.fallback import warn_user
 from chainrule.train.files import (
+    DamagedFileError,
     SavedModelError,
+    finite,
     read_described,
     write_atomically,
     write_described,
@@ -47,6 +50,7 @@ __all__ = [
     "read_checkpoint",
     "state_from",
     "state_into",
+    "steps_of",
     "write_checkpoint",
 ]
 
@@ -108,15 +112,22 @@ def write_checkpoint(folder: Path, steps: int, snapshot: Snapshot) -> Path:
     path = folder / name_of(steps)
     kind = next(iter(CHECKPOINT))
     write_described(path, kind, snapshot.arrays, snapshot.description)
-    shown = json.dumps(snapshot.description, indent=2).encode()
-    write_atomically(path.with_suffix(".json"), lambda file: file.write(shown))
+    shown = json.dumps(finite(snapshot.description), indent=2, allow_nan=False).encode()
+    with suppress(OSError):  # the checkpoint is there, and nothing reads its copy back
+        write_atomically(path.with_suffix(".json"), lambda file: file.write(shown))
     return path
+
+
+def steps_of(path: Path) -> int:
+    """After how many steps a checkpoint of this name was written; -1 for another name."""
+    match = _NAME.fullmatch(path.name)
+    return int(match[1]) if match else -1
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """The files of checkpoints by their steps, the newest first."""
-    found = [(match, path) for path in folder.glob("*") if (match := _NAME.fullmatch(path.name))]
-    return [path for match, path in sorted(found, key=lambda pair: -int(pair[0][1]))]
+    found = [path for path in folder.glob("*") if steps_of(path) >= 0]
+    return sorted(found, key=steps_of, reverse=True)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -124,12 +135,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises:
         CheckpointError: if it is damaged; the checkpoint before it is named.
+        SavedModelError: if it is none, or of another version.
         FileNotFoundError: if there is no such file.
     """
     try:
         _, arrays, description = read_described(path, CHECKPOINT)
-    except SavedModelError as error:
-        older = [other for other in checkpoints_in(path.parent) if other.name < path.name]
+    except DamagedFileError as error:
+        older = [x for x in checkpoints_in(path.parent) if steps_of(x) < steps_of(path)]
         offer = f'go on from the one before it: resume="{older[0]}"' if older else "there is none"
         raise CheckpointError(f"{_first_line(error)}; of earlier checkpoints {offer}") from None
     return Checkpoint(path, arrays, description)
@@ -144,14 +156,18 @@ def newest(folder: Path) -> Checkpoint | None:
         CheckpointWarning: about each that is damaged.
 
     Raises:
-        CheckpointError: if there are checkpoints, but none that can be read.
+        CheckpointError: if there are checkpoints, but all are damaged.
+        SavedModelError: if the newest is of another version of the format: it is not damaged, and
+            stays what it is.
+        OSError: if the newest cannot be read at all.
     """
     found = checkpoints_in(folder)
     for path in found:
         try:
             _, arrays, description = read_described(path, CHECKPOINT)
-        except SavedModelError as error:
-            path.rename(path.with_name(f"{path.name}.damaged"))
+        except DamagedFileError as error:
+            with suppress(OSError):  # where nothing can be written
+                path.rename(path.with_name(f"{path.name}.damaged"))
             warn_user(f"{_first_line(error)}. Trying the one before it.", CheckpointWarning)
         else:
             return Checkpoint(path, arrays, description)

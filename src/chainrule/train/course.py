@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import platform
 import time
@@ -108,6 +109,7 @@ class Course:
         self._shown = [i for i, name in enumerate(plan.names) if name != NORM]
         self._count = Count(Place(1, 0), 0, 0, np.zeros(len(plan.names)))
         self._norms: list[np.ndarray] = []
+        self._closed = False
         if resumed is not None:
             self._take_up(resumed)
 
@@ -123,6 +125,15 @@ class Course:
             self._end_epoch(seconds, whole)
         if run.ended == "running":
             run.ended = "finished"
+
+    def close(self) -> None:
+        """Bring the model and what a checkpoint would hold together, before anybody who is told of
+        the end changes the model."""
+        if self._count.place.batch == 0:
+            self._engine.take_over_buffers(self._count.steps)
+        self.assign()
+        self._run.steps = self._count.steps
+        self._closed = True
 
     def assign(self) -> None:
         """Give the model what the run has come to."""
@@ -221,15 +232,24 @@ class Course:
             self._gradients(),
         )
         run.history.append(epoch)
-        if whole:
-            value = plan.monitor.value(epoch)
-            if plan.monitor.is_better(value, None if run.best is None else run.best.value):
-                run.best = Best(epoch, value, self._tensors())
-            place = Place(epoch.number + 1, 0)
-            self._count = Count(place, count.steps, 0, np.zeros(len(plan.names)))
-            self._norms = []
-        for listener in self._listeners:
-            listener.epoch_ended(run, epoch)
+        before, norms, carry = count, self._norms, self._engine.carry
+        states = copy.deepcopy(self._states())
+        try:
+            if whole:
+                value = plan.monitor.value(epoch)
+                if plan.monitor.is_better(value, None if run.best is None else run.best.value):
+                    run.best = Best(epoch, value, self._tensors())
+                place = Place(epoch.number + 1, 0)
+                self._count = Count(place, count.steps, 0, np.zeros(len(plan.names)))
+                self._norms = []
+            for listener in self._listeners:
+                listener.epoch_ended(run, epoch)
+        except KeyboardInterrupt:
+            # some were told and others not: a run that goes on from here ends the epoch once more
+            self._count, self._norms, self._engine.carry = before, norms, carry
+            for listener, (_, state) in zip(self._listeners, states, strict=True):
+                listener.load_state_dict(state)
+            raise
 
     def _factor(self) -> float:
         """By which updates were multiplied in the last step."""
@@ -280,14 +300,14 @@ class Course:
         """All that a run needs to go on from here, with the tensors of the best epoch."""
         run, count = self._run, self._count
         model = run.model.state_dict()  # with every path of a tensor that stands in several places
-        between = count.place.batch == 0
+        between = count.place.batch == 0 and not self._closed
         mine = self._tensors() if between else self.part("parameters") | self.part("buffers")
         own = {id(model[path]): value for path, value in mine.items()}
         arrays = {f"{MODEL}{path}": own[id(leaf)].numpy() for path, leaf in model.items()}
         words = state_into(self.part("state"), arrays)
         arrays["epoch/norms"] = self._epoch_norms()
         whole = [dataclasses.asdict(epoch) for epoch in run.history[: count.place.epoch - 1]]
-        best = run.best
+        best = run.best if run.best and run.best.epoch.number < count.place.epoch else None
         if best is not None:
             arrays |= {f"{BEST}{path}": value.numpy() for path, value in best.tensors.items()}
         description = {
@@ -308,10 +328,14 @@ class Course:
             "best": None
             if best is None
             else {"epoch": best.epoch.number, "value": best.value, "file": None},
-            "callbacks": [[type(x).__name__, x.state_dict()] for x in self._listeners],
+            "callbacks": self._states(),
             "history": whole,
         }
         return Snapshot(arrays, description)
+
+    def _states(self) -> list[list[Any]]:
+        """Of the listeners, each with its class."""
+        return [[type(x).__name__, x.state_dict()] for x in self._listeners]
 
     def _take_up(self, checkpoint: Checkpoint) -> None:
         run, found = self._run, checkpoint.description

@@ -160,6 +160,24 @@ class Engine:
         self._seen.pop((self.steps, "state"))
         self._after = self._after._replace(state=copied(state) if self._native else state)
 
+    @property
+    def carry(self) -> Carry:
+        """After the last step. Who sets it again takes back a `change_state`."""
+        return self._after
+
+    @carry.setter
+    def carry(self, carry: Carry) -> None:
+        self._after = carry
+        self._seen.clear()
+
+    def take_over_buffers(self, steps: int) -> None:
+        """Take over what others, such as callbacks or the validation, have changed in the buffers
+        of the model, unless more than so many steps were taken since."""
+        buffers = self._model.buffers()
+        if buffers and steps == self.steps:
+            own = copied(buffers) if self._native else buffers
+            self.carry = self._after._replace(buffers=own)
+
     def _at(self, steps: int) -> Carry:
         if steps == self.steps:
             return self._after
@@ -170,16 +188,12 @@ class Engine:
         return self._native.replay(self._before, rows, number, steps - self._base)
 
     def _look_at_model(self) -> None:
-        """Take over what others, such as callbacks or the validation, have changed in the model."""
+        """Take over what others have changed in the model."""
         static = static_parts(self._model)
         if static != self._static and self._native is not None:
             self._native = self._native.anew()
         self._static = static
-        buffers = self._model.buffers()
-        if buffers:
-            own = copied(buffers) if self._native else buffers
-            self._after = self._after._replace(buffers=own)
-            self._seen.clear()
+        self.take_over_buffers(self.steps)
 
     # -- one block ---------------------------------------------------------------------------------
 

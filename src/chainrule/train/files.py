@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,7 +16,15 @@ from chainrule._version import __version__
 from chainrule.core.errors import ChainRuleError
 from chainrule.train import safetensors
 
-__all__ = ["Described", "SavedModelError", "read_described", "write_atomically", "write_described"]
+__all__ = [
+    "DamagedFileError",
+    "Described",
+    "SavedModelError",
+    "finite",
+    "read_described",
+    "write_atomically",
+    "write_described",
+]
 
 VERSION = 1
 """Of all formats here; a file of another version is refused."""
@@ -31,6 +40,10 @@ class Described(NamedTuple):
 
 class SavedModelError(ChainRuleError, ValueError):
     """A file that holds no model, a damaged one, or one of another architecture."""
+
+
+class DamagedFileError(SavedModelError):
+    """A file whose content is not what was written."""
 
 
 def write_described(
@@ -71,15 +84,16 @@ def read_described(
             JSON gives it.
 
     Raises:
-        SavedModelError: if the file is damaged or of another kind or version.
+        DamagedFileError: if the file is damaged.
+        SavedModelError: if it is of another kind or version.
         OSError: if it cannot be read.
     """
     with open(path, "rb") as file:  # what fails here is no fault of the content
         try:
             arrays, metadata = safetensors.read(file)
             description = json.loads(metadata.get("description", "null"))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise SavedModelError(
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+            raise DamagedFileError(
                 f"{path} is damaged, or was not written by chainrule ({error}); use an earlier copy"
             ) from None
     kind, version = metadata.get("format", ""), metadata.get("version", "")
@@ -90,7 +104,7 @@ def read_described(
         )
     for name, expected in kinds[kind].items():
         if not isinstance(description, dict) or not isinstance(description.get(name), expected):
-            raise SavedModelError(f"{path} is damaged: its description has no {name}")
+            raise DamagedFileError(f"{path} is damaged: its description has no {name}")
     return Described(kind, arrays, description)
 
 
@@ -124,10 +138,21 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], A
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the renaming itself, where the system can."""
+    """Flush the renaming itself, where the system can: the file is there and whole in any case, and
+    some file systems know no such thing for folders."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def finite(value: Any) -> Any:
+    """The same for JSON, with null for numbers that are not finite, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,6 +14,7 @@ from chainrule.train.checkpoint import (
     CheckpointWarning,
     checkpoints_in,
     name_of,
+    steps_of,
     write_checkpoint,
 )
 from chainrule.train.fallback import warn_user
@@ -89,11 +90,13 @@ class Checkpoints(Callback):
     def started(self, run: Run) -> None:
         self._last = time.monotonic()
         self._written = run.steps if run.checkpoint is not None else None
-        if not run.steps:
+        folder = self.place(run.folder)
+        if not run.steps or (run.checkpoint and not _same(run.checkpoint.parent, folder)):
             self._best, self._files = None, {}
         self._warned = False
-        for part in self.place(run.folder).glob(".*.part"):  # what a killed run was writing
-            part.unlink(missing_ok=True)
+        with suppress(OSError):  # whoever cannot remove files will hear it when one is written
+            for part in folder.glob(".*.part"):  # what a killed run was writing
+                part.unlink(missing_ok=True)
 
     def next_step(self, run: Run) -> int | None:
         if self.every_steps is None:
@@ -149,8 +152,7 @@ class Checkpoints(Callback):
         name, before = name_of(run.steps), (self._best, self._files)
         if is_best and run.best is not None:
             self._best = run.best.epoch.number, name
-        known = run.best and self._best and self._best[0] == run.best.epoch.number
-        best = self._best[1] if known and self._best else None
+        best = None if run.best is None else self._file_of(folder, run.best.epoch.number, name)
         self._files = self._files | {name: best}
         try:
             arrays, description = run.snapshot()
@@ -162,14 +164,28 @@ class Checkpoints(Callback):
             self._best, self._files = before
             raise
         with suppress(OSError):  # they are pruned with the next one
-            self._prune(folder)
+            self._prune(folder, run.steps)
         return path
 
-    def _prune(self, folder: Path) -> None:
-        kept = [file.name for file in checkpoints_in(folder)[: self.keep]]
+    def _file_of(self, folder: Path, epoch: int, name: str) -> str | None:
+        """The file with the model after this epoch, if there is one or ``name`` is to become it."""
+        if self._best is None or self._best[0] != epoch:
+            return None
+        file = self._best[1]
+        return file if file == name or (folder / file).exists() else None
+
+    def _prune(self, folder: Path, steps: int) -> None:
+        # what is beyond these steps was left when the run went back to an older checkpoint: it may
+        # be damaged, and must not push out what is written now
+        found = [file for file in checkpoints_in(folder) if steps_of(file) <= steps]
+        kept = [file.name for file in found[: self.keep]]
         needed = {*kept, *(self._files.get(file) for file in kept)}
-        for old in checkpoints_in(folder):
+        for old in found:
             if old.name not in needed:
-                self._files.pop(old.name, None)
-                old.unlink(missing_ok=True)
                 old.with_suffix(".json").unlink(missing_ok=True)
+                old.unlink(missing_ok=True)
+        self._files = {name: best for name, best in self._files.items() if name in needed}
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()

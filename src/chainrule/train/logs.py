@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import time
@@ -17,6 +16,7 @@ from chainrule._version import __version__
 from chainrule.core.errors import ArgumentError, MissingExtraError
 from chainrule.train.checkpoint import CheckpointWarning
 from chainrule.train.fallback import warn_user
+from chainrule.train.files import finite
 from chainrule.train.run import Callback, Epoch, Run, row_of
 
 __all__ = ["CSVLog", "RunLog", "TensorBoard"]
@@ -81,7 +81,7 @@ class RunLog(Callback):
 
     def _write(self, event: str, **content: Any) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        line = json.dumps(_finite({"event": event, "time": now, **content}), allow_nan=False)
+        line = json.dumps(finite({"event": event, "time": now, **content}), allow_nan=False)
         self._waiting.append(line)
         if self._file is None:  # the run failed before it started
             return
@@ -193,12 +193,3 @@ def _append(path: Path, lines: list[str]) -> None:
             with suppress(OSError):  # else some of the lines would come twice
                 os.truncate(path, whole)
             raise
-
-
-def _finite(value: Any) -> Any:
-    """The same for JSON, with null for what is not finite."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

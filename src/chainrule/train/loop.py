@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -215,13 +216,18 @@ def _carry_out(run: Run, course: Course, listeners: Sequence[Callback]) -> None:
             error.add_note(f"The last checkpoint is {run.checkpoint}.")
         raise
     finally:
-        course.assign()
-        run.model.eval()
-        run.last = {name: course.part(name) for name in ("state", "gradients")}
-        for listener in listeners:
-            listener.ended(run)
-        run.seconds = time.perf_counter() - start
-        run.inside = None
+        with ExitStack() as stack:  # all of it, also where a part of it fails
+            stack.callback(_left, run, start)
+            for listener in reversed(listeners):
+                stack.callback(listener.ended, run)
+            course.close()
+            run.model.eval()
+            run.last = {name: course.part(name) for name in ("state", "gradients")}
+
+
+def _left(run: Run, start: float) -> None:
+    run.seconds = time.perf_counter() - start
+    run.inside = None
 
 
 def _check_callbacks(callbacks: Any) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -106,17 +107,49 @@ def read(file: BinaryIO) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     digest = header[place : place + len(_UNKNOWN)].decode("latin-1")
     if digest != _digest(_stamped(header, _UNKNOWN), [data]):
         raise ValueError("its checksum is another one than that of its content")
-    entries = json.loads(header)
+    entries = _parsed(header)
     metadata = entries.pop("__metadata__")
+    if not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError("its metadata are not texts by name")
     del metadata["sha256"]
-    arrays = {}
-    for name, entry in entries.items():
-        begin, end = entry["data_offsets"]
-        values = np.frombuffer(data[begin:end], _BY_CODE[entry["dtype"]])
-        arrays[name] = values.astype(values.dtype.newbyteorder("="), copy=False).reshape(
-            entry["shape"]
-        )
-    return arrays, metadata
+    return _arrays(entries, data), metadata
+
+
+def _parsed(header: bytes) -> dict[str, Any]:
+    """The header, which begins with metadata."""
+    try:
+        entries = json.loads(header, object_pairs_hook=_by_name)
+    except RecursionError:
+        raise ValueError("its header is nested too deeply") from None
+    if not all(isinstance(entry, dict) for entry in entries.values()):
+        raise ValueError("its header does not describe arrays by name")
+    found: dict[str, Any] = entries
+    return found
+
+
+def _by_name(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in its header")
+    return found
+
+
+def _arrays(entries: Mapping[str, Any], data: memoryview) -> dict[str, np.ndarray]:
+    """The arrays in the data, of which each has its own part and all together the whole."""
+    arrays, end = {}, 0
+    for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
+        dtype, shape, offsets = _BY_CODE[entry["dtype"]], entry["shape"], entry["data_offsets"]
+        if not all(type(number) is int and number >= 0 for number in (*shape, *offsets)):
+            raise ValueError(f"shape and place of {name} are not whole numbers from 0 on")
+        size = dtype.itemsize * math.prod(shape)
+        if offsets != [end, end + size] or end + size > len(data):
+            raise ValueError(f"{name} is not where it should be, or has another size")
+        values = np.frombuffer(data[end : end + size], dtype)
+        arrays[name] = values.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
+        end += size
+    if end != len(data):
+        raise ValueError("it holds more than its header says")
+    return arrays
 
 
 def _digest(header: bytes, parts: list[Any]) -> str:
