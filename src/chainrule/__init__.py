@@ -26,6 +26,7 @@ from chainrule.control import (
     stop_gradient,
     while_loop,
 )
+from chainrule.core.elsewhere import in_chainrule
 from chainrule.core.errors import (
     ChainRuleError,
     DomainError,
@@ -127,7 +128,8 @@ _LATER = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+        hint = in_chainrule(__name__, name)
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}{hint}")
     module = import_module(_LATER[name])
     return module if module.__name__ == f"chainrule.{name}" else getattr(module, name)
 

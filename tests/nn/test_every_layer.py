@@ -237,12 +237,6 @@ def test_names_of_pytorch_lead_to_ours(theirs, ours):
         getattr(nn, theirs)
 
 
-def test_what_hints_name_is_there():
-    for name, ours in nn._ELSEWHERE.items():
-        assert hasattr(nn, ours), name
-        assert not hasattr(nn, name), name
-
-
 def test_a_gradient_of_a_module_with_a_key_says_what_to_do():
     model = nn.Sequential(nn.Linear(2, 2, key=cr.random.key(0)), nn.Dropout(key=cr.random.key(1)))
     x = cr.ones((3, 2), dtype="float32")

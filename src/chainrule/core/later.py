@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+
+from chainrule.core.elsewhere import in_chainrule
 
 __all__ = ["later"]
 
@@ -38,14 +41,15 @@ class _Package(ModuleType):
 def later(
     package: str,
     names: Mapping[str, Sequence[str]],
-    hint: Callable[[str], str] = lambda name: "",
+    hint: Callable[[str], str] | None = None,
 ) -> None:
     """Have ``package`` import names when they are first used.
 
     Args:
         package: the name of a package that is being imported.
         names: for each of its modules the names that it gives to the package.
-        hint: what the error for a name that there is not should say beside.
+        hint: what the error for a name that there is not should say beside, by default what other
+            libraries mean by it.
 
     >>> import chainrule as cr
     >>> cr.optim.lbfgs.__module__
@@ -53,5 +57,5 @@ def later(
     """
     module = sys.modules[package]
     module.__dict__["_homes"] = {name: home for home, own in names.items() for name in own}
-    module.__dict__["_hint"] = hint
+    module.__dict__["_hint"] = partial(in_chainrule, package) if hint is None else hint
     module.__class__ = _Package

@@ -194,36 +194,6 @@ __all__ = [
     "scaled_dot_product_attention",
 ]
 
-_ELSEWHERE = {
-    "BCEWithLogitsLoss": "bce_with_logits",
-    "BatchNorm1d": "BatchNorm",
-    "BatchNorm2d": "BatchNorm",
-    "BatchNorm3d": "BatchNorm",
-    "CrossEntropyLoss": "cross_entropy",
-    "Dropout1d": "SpatialDropout",
-    "Dropout2d": "SpatialDropout",
-    "Dropout3d": "SpatialDropout",
-    "GaussianNLLLoss": "gaussian_nll",
-    "HuberLoss": "huber",
-    "InstanceNorm1d": "InstanceNorm",
-    "InstanceNorm2d": "InstanceNorm",
-    "InstanceNorm3d": "InstanceNorm",
-    "KLDivLoss": "kl_divergence",
-    "L1Loss": "mae",
-    "MSELoss": "mse",
-    "MultiMarginLoss": "multi_margin",
-    "NLLLoss": "nll",
-    "Parameter": "parameter",
-    "PoissonNLLLoss": "poisson_nll",
-    "init": "initialisers",
-}
-"""What PyTorch calls otherwise."""
-
-
-def _hint(name: str) -> str:
-    return f"; in chainrule: nn.{_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-
-
 later(
     __name__,
     {
@@ -351,5 +321,4 @@ later(
             "TransformerEncoderLayer",
         ),
     },
-    hint=_hint,
 )

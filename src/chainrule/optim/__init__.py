@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from chainrule.core.elsewhere import in_chainrule
 from chainrule.core.later import later
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ __all__ = [
 def _hint(name: str) -> str:
     if name.lower() in __all__:
         return f"; it is a function, cr.optim.{name.lower()}(learning_rate).bind(model)"
-    return ""
+    return in_chainrule(__name__, name)
 
 
 later(

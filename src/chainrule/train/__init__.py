@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from chainrule.core.elsewhere import in_chainrule
 from chainrule.train.callbacks import EarlyStopping, ReduceOnPlateau, StepLimit, TimeLimit
 from chainrule.train.checkpoint import CheckpointError, CheckpointWarning
 from chainrule.train.evaluation import evaluate
@@ -92,7 +93,8 @@ ESTIMATORS = ("LinearRegression", "LogisticRegression", "MLPClassifier", "MLPReg
 
 def __getattr__(name: str) -> Any:
     if name not in ESTIMATORS:
-        raise AttributeError(f"module 'chainrule.train' has no attribute {name!r}")
+        hint = in_chainrule(__name__, name)
+        raise AttributeError(f"module 'chainrule.train' has no attribute {name!r}{hint}")
     return getattr(import_module("chainrule.estimators"), name)
 
 
