@@ -81,3 +81,12 @@ def test_the_least_loss_is_drawn(tmp_path, monkeypatch):
     assert texts[0] == ["training", "validation", "least possible: 0.250"]
     assert texts[1] == ["training", "validation"]
     assert list(loss.get_lines()[-1].get_ydata()) == [0.25, 0.25]
+
+
+def test_a_single_epoch_and_a_metric_of_several_words_are_named():
+    pytest.importorskip("matplotlib")
+    epoch = train.Epoch(1, 0.1, {"loss": 1.0, "mean_absolute_error": 0.5}, {})
+    loss, error = train.Run(nn.ReLU(), 1, 1, [epoch]).plot().axes
+    low, high = loss.get_xlim()
+    assert [tick for tick in loss.get_xticks() if low <= tick <= high] == [1]
+    assert (error.get_title(), error.get_ylabel()) == ("Mean absolute error", "mean absolute error")

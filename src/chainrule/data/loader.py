@@ -35,7 +35,8 @@ class Loader(Source):
         key: of order and transform, by default ``cr.random.key(0)``.
         shuffle: whether each epoch has an order of its own; else it is that of the data.
         drop_last: leave out a last batch with fewer examples.
-        transform: changes the inputs of a batch, such as those of `data.augment`.
+        transform: ``transform(key, inputs)`` gives the changed inputs of a batch, an array as they
+            are; such as those of `data.augment`.
         prefetch: how many batches a thread prepares ahead of the one in use; 0 for no thread. It
             pays with a transform or mapped files, whose work then runs beside native steps.
         name: what the data are called in messages, by default the name of the data set.

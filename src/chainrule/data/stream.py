@@ -33,7 +33,8 @@ class Stream(Source):
         drop_last: leave out a last batch of fewer examples; only with ``batch_size``.
         key: of the transform, by default ``cr.random.key(0)``; batch b of epoch e is transformed
             with ``fold_in(fold_in(key, e), b)``.
-        transform: changes the inputs of a batch, such as those of `data.augment`.
+        transform: ``transform(key, inputs)`` gives the changed inputs of a batch, an array as they
+            are; such as those of `data.augment`.
         prefetch: how many batches a thread makes ahead of the one in use; 0 for no thread.
         name: what the data are called in messages.
 

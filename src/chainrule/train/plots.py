@@ -92,7 +92,7 @@ def _name_axes(ax: Axes, name: str, loss: str) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     ax.set_xlabel("epoch (passes over the training data)")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.grid(alpha=0.25, which="both")
     ax.spines[["top", "right"]].set_visible(False)
     if name == "loss":
@@ -108,8 +108,9 @@ def _name_axes(ax: Axes, name: str, loss: str) -> None:
         )
         ax.set_title("Accuracy")
     else:
-        ax.set_ylabel(name)
-        ax.set_title(name.capitalize())
+        words = name.replace("_", " ")
+        ax.set_ylabel(words)
+        ax.set_title(words[:1].upper() + words[1:])
 
 
 def plot_mistakes(
