@@ -69,3 +69,13 @@ def test_compiled_is_eager():
     model = nn.Sequential(nn.Flatten(0), nn.Residual(linear(12, 12)), nn.Function(cr.sin))
     found = cr.compile(lambda model, x: model(x))(model, X)
     np.testing.assert_allclose(found.numpy(), model(X).numpy(), rtol=1e-13)
+
+
+def test_a_slice_of_a_row_is_a_row_with_the_same_layers():
+    model = nn.Sequential(linear(3, 4), cr.tanh, linear(4, 2))
+    part = model[:-1]
+    assert isinstance(part, nn.Sequential)
+    assert len(part) == 2
+    assert part[0] is model[0]
+    np.testing.assert_array_equal(part(X).numpy(), cr.tanh(model[0](X)).numpy())
+    np.testing.assert_array_equal(model[2:](part(X)).numpy(), model(X).numpy())

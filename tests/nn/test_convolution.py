@@ -32,6 +32,12 @@ def test_padding_of_pairs_pads_before_and_after():
     )
 
 
+def test_extents_may_be_numbers_of_numpy():
+    three, one = np.int64(3), np.int64(1)
+    layer = nn.Conv2d(1, 1, three, stride=one, padding=one, key=KEY)
+    assert layer(cr.ones((1, 1, 5, 5), dtype="float32")).shape == (1, 1, 5, 5)
+
+
 def test_same_with_a_stride():
     layer = nn.Conv1d(1, 1, 3, stride=2, padding="same", key=KEY)
     assert layer(cr.ones((1, 1, 7), dtype="float32")).shape == (1, 1, 4)

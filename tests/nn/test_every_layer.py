@@ -131,6 +131,29 @@ def test_the_table_is_complete():
     assert layers == {case.name for case in CASES}
 
 
+@pytest.mark.parametrize("case", [c for c in CASES if c.name != "Embedding"], ids=str)
+def test_integers_are_numbers(case):
+    numbers = [cr.tensor(np.arange(np.prod(s)).reshape(s) % 3 - 1) for s in case.shapes]
+    expected = first(case.layer()(*(x.astype("float32") for x in numbers)))
+    found = first(case.layer()(*numbers))
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+    assert not case.typed or found.dtype == "float32"
+
+
+def test_numbers_of_numpy_do_not_widen_a_layer():
+    x = cr.ones((3, 4), dtype="float32")
+    half = np.float64(0.5)
+    layers = [
+        *(nn.LeakyReLU(half), nn.ELU(half), nn.Hardtanh(-half, half), nn.Softplus(half)),
+        *(nn.LayerNorm(4, eps=half), nn.BatchNorm(4, momentum=half), nn.RMSNorm(4, eps=half)),
+        nn.Dropout(half, key=cr.random.key(0)),
+    ]
+    assert {layer(x).dtype.name for layer in layers} == {"float32"}
+    assert layers[5].running_mean.dtype == "float32"
+    q = cr.ones((1, 3, 4), dtype="float32")
+    assert nn.scaled_dot_product_attention(q, q, q, scale=1 / np.sqrt(4)).dtype == "float32"
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_keeps_the_dtype(case, dtype):

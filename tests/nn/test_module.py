@@ -211,6 +211,15 @@ def test_mlp_refuses_an_unknown_activation():
         nn.MLP(2, (3,), 1, key=key(), activation="step")
 
 
+def test_mlp_knows_the_activations_that_have_a_gain():
+    with pytest.raises(DomainError) as caught:
+        nn.initialisers.gain("step")
+    known = str(caught.value).partition("known are ")[2].partition(", or give")[0].split(", ")
+    for name in set(known) - {"linear"}:
+        model = nn.MLP(2, 3, 1, key=key(), activation=name)
+        assert type(model[1]).__name__.lower() == name.replace("_", "")
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "gelu"])
 def test_mlp_differentiates(activation):
     model = nn.MLP(3, (4, 5), 2, key=key(), activation=activation)

@@ -178,6 +178,8 @@ def test_representations():
 def test_bad_input():
     with pytest.raises(DomainError, match="num_layers is a whole number"):
         make("RNN", 2, 3, 0)
+    with pytest.raises(DomainError, match="RNN: dropout is a number from 0 to 1, not 2"):
+        make("RNN", 2, 3, dropout=2.0)  # of one layer, which has none
     with pytest.raises(DomainError, match="hidden_size is a whole number"):
         make("GRU", 2, 0)
     with pytest.raises(DomainError, match="nonlinearity"):

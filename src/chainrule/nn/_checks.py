@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import functions
 from chainrule.core.errors import DomainError, ShapeError
 from chainrule.tensor import Tensor, tensor
 
@@ -16,8 +17,14 @@ Extents = int | Sequence[int]
 
 
 def as_input(x: Any, dtype: Any) -> Tensor:
-    """``x`` itself if it is a tensor; a list or an array becomes one of the layer's dtype."""
-    return x if isinstance(x, Tensor) else tensor(x, dtype=dtype)
+    """``x`` as a floating-point tensor: itself if it is one; else in the layer's dtype.
+
+    Integers, such as the pixels of images, would widen float32 layers to float64, and results in
+    their own dtype would lose their fraction. A layer without a dtype gives None: arrays keep
+    theirs, and integers become float64.
+    """
+    found = x if isinstance(x, Tensor) else tensor(x, dtype=dtype)
+    return found if found.dtype.kind == "f" else functions.astype(found, dtype or "float64")
 
 
 def check_counts(layer: str, **counts: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import functions
 from chainrule.core.errors import DomainError, ShapeError
-from chainrule.nn._checks import check_counts
+from chainrule.nn._checks import as_input, check_counts
 from chainrule.nn.module import Module, parameter
 from chainrule.tensor import Tensor
 
@@ -106,6 +106,7 @@ class PReLU(Module):
         self.weight = parameter(np.full(num_parameters, init), dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
+        x = as_input(x, self.weight.dtype)
         slope, count = self.weight, self.weight.size
         if count > 1:
             if x.ndim < 2 or x.shape[1] != count:

@@ -84,7 +84,7 @@ def scaled_dot_product_attention(
     q, k, v = _same_float(query, key, value)
     _check_shapes(q, k, v)
     k, v = _for_each_head(k, q.shape[-3]), _for_each_head(v, q.shape[-3])
-    q = q * (q.shape[-1] ** -0.5 if scale is None else scale)
+    q = q * (q.shape[-1] ** -0.5 if scale is None else float(scale))
     allowed, bias = _mask_parts(mask, (*q.shape[:-1], k.shape[-2]), q.dtype)
     if q.shape[-2] * k.shape[-2] > LONG:
         return blocked_attention(q, k, v, allowed, bias, is_causal, dropout, dropout_key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from chainrule import functions
 from chainrule.core.errors import ShapeError
@@ -26,6 +26,11 @@ class Sequential(Module):
     ... )
     >>> list(model.parameters())
     ['layers.0.weight', 'layers.0.bias', 'layers.2.weight', 'layers.2.bias']
+
+    A part of it is one that shares its layers:
+
+    >>> model[:2](cr.ones((1, 2))).shape
+    (1, 3)
     """
 
     def __init__(self, *layers: Layer) -> None:
@@ -39,8 +44,15 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, index: int) -> Layer:
-        return self.layers[index]
+    @overload
+    def __getitem__(self, index: int) -> Layer: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+
+    def __getitem__(self, index: int | slice) -> Layer | Sequential:
+        found = self.layers[index]
+        return Sequential(*found) if isinstance(found, tuple) else found
 
 
 class Residual(Module):

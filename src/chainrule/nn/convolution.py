@@ -106,7 +106,7 @@ def _padding(name: str, padding: Padding, rank: int) -> Padding:
         if padding not in ("valid", "same"):
             raise DomainError(f"{name}: padding is 'valid', 'same' or numbers, not {padding!r}")
         return padding
-    if isinstance(padding, int):
+    if isinstance(padding, (int, np.integer)):
         return each(name, "padding", padding, rank, least=0)
     for side in padding:
         each(name, "padding", side, 2, least=0)

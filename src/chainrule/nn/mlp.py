@@ -34,6 +34,7 @@ _ACTIVATIONS: dict[str, type[Module]] = {
     "softplus": activations.Softplus,
     "softsign": activations.Softsign,
     "hardtanh": activations.Hardtanh,
+    "hardsigmoid": activations.Hardsigmoid,
     "hardswish": activations.Hardswish,
     "relu6": activations.ReLU6,
 }
@@ -47,10 +48,10 @@ class MLP(Sequential):
         hidden: widths of the hidden layers; a number for one hidden layer.
         outputs: extent of the last axis of the output.
         key: random key of the initial weights.
-        activation: "relu", "tanh", "sigmoid", "gelu" or another name of `initialisers.gain`; or a
-            function such as ``cr.softplus``, a layer, or a class of layers. Weights start by He's
-            rule with the activation's gain (that of relu for other functions), those of the last
-            layer with gain 1.
+        activation: "relu", "tanh", "sigmoid", "gelu" or the name of another function for which
+            `initialisers.gain` knows a factor; or a function such as ``cr.softplus``, a layer, or a
+            class of layers. Weights start by He's rule with the activation's gain (that of relu for
+            other functions), those of the last layer with gain 1.
 
     Raises:
         DomainError: for an unknown activation, or a width that is no whole number above 0.

@@ -2,7 +2,8 @@
 
 A module is an ordinary object. Its attributes that are tensors, modules, or lists, tuples and
 dicts with such inside are its children; everything else (sizes, functions, flags) is static and
-belongs to the structure. So a module can be given to `cr.grad`, `cr.vmap` or an optimizer as it is.
+belongs to the structure; a number of NumPy becomes one of Python. So a module can be given to
+`cr.grad`, `cr.vmap` or an optimizer as it is.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if current.since is not None and isinstance(value, Tensor):
             _check_stays(self, name, value.node)
-        super().__setattr__(name, value)
+        # NumPy's numbers would widen the float32 arrays that they are multiplied with
+        super().__setattr__(name, value.item() if isinstance(value, np.generic) else value)
 
     # -- tensors by path ---------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from chainrule import functions, random
 from chainrule.control import scan
 from chainrule.core.errors import ShapeError
-from chainrule.nn._checks import check_counts
+from chainrule.nn._checks import check_counts, check_share
 from chainrule.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.module import Module
@@ -47,6 +47,7 @@ class Recurrent(Module):
         key: Tensor,
     ) -> None:
         check_counts(type(self).__name__, num_layers=num_layers)
+        check_share(type(self).__name__, "dropout", dropout)
         key, drop_key = random.split(key)
         directions = 2 if bidirectional else 1
         cells: list[tuple[Cell, ...]] = []

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from chainrule import functions, random
 from chainrule.core.errors import ArgumentError, DomainError
-from chainrule.nn._checks import check_counts
+from chainrule.nn._checks import as_input, check_counts
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module
@@ -149,9 +149,12 @@ class TransformerEncoderLayer(_Layer):
         )
         self.norm2 = LayerNorm(d_model, dtype=dtype)
 
-    def __call__(self, x: Tensor, mask: ArrayLike | None = None, is_causal: bool = False) -> Tensor:
+    def __call__(
+        self, x: ArrayLike, mask: ArrayLike | None = None, is_causal: bool = False
+    ) -> Tensor:
         attend = lambda y: self.self_attn(y, mask=mask, is_causal=is_causal)  # noqa: E731
         assert self.norm2 is not None
+        x = as_input(x, self.linear1.weight.dtype)
         x = self._residual(x, self.norm1, attend, self.dropout1)
         return self._residual(x, self.norm2, self._feed_forward, self.dropout2)
 
@@ -238,7 +241,7 @@ class TransformerDecoderLayer(_Layer):
 
     def __call__(
         self,
-        x: Tensor,
+        x: ArrayLike,
         memory: ArrayLike | None = None,
         mask: ArrayLike | None = None,
         memory_mask: ArrayLike | None = None,
@@ -263,7 +266,7 @@ class TransformerDecoderLayer(_Layer):
             return DecoderCache(own, None)
         return DecoderCache(own, self.multihead_attn.memory(memory))
 
-    def extend(self, x: Tensor, cache: DecoderCache) -> tuple[Tensor, DecoderCache]:
+    def extend(self, x: ArrayLike, cache: DecoderCache) -> tuple[Tensor, DecoderCache]:
         """The outputs for T more positions, and the cache with them; see `MultiheadAttention`."""
         kept: list[KVCache] = []
 
@@ -279,10 +282,11 @@ class TransformerDecoderLayer(_Layer):
 
     def _computed(
         self,
-        x: Tensor,
+        x: ArrayLike,
         attend: Callable[[Tensor], Tensor],
         recall: Callable[[Tensor, MultiheadAttention], Tensor],
     ) -> Tensor:
+        x = as_input(x, self.linear1.weight.dtype)
         x = self._residual(x, self.norm1, attend, self.dropout1)
         other = self.multihead_attn
         if other is not None and self.norm2 is not None:
