@@ -48,7 +48,9 @@ def test_early_stopping_waits_for_its_patience(monkeypatch):
 
     run = fit(epochs=8, validation=(X, Y), callbacks=[Keep(), train.EarlyStopping(patience=2)])
     assert (run.ended, len(run.history)) == ("stopped", 6)
-    assert run.reason == "no better validation loss than 3 in 2 epochs"
+    assert (
+        run.reason == "no better validation loss than 3 in 2 epochs; the model is that of epoch 4"
+    )
     assert (run.best.epoch.number, run.best.value) == (4, 3)
     for path, value in run.model.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), models[3][path])

@@ -471,6 +471,23 @@ def test_an_interrupt_is_told(terminal):
     assert "epoch 1/5  loss " in lines[-2]
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_why_a_run_was_stopped_and_which_model_is_kept_is_told(terminal):
+    out = console(terminal)
+    run = fit(
+        network(),
+        epochs=50,
+        validation=(X[:9], 1 - Y[:9]),  # it gets worse while training goes well
+        callbacks=[ProgressBar(out), train.EarlyStopping(patience=2)],
+    )
+    best = run.best.epoch
+    assert out.file.getvalue().splitlines()[-1] == (
+        f"stopped: no better validation loss than {best.validation['loss']:.4g} in 2 epochs; "
+        f"the model is that of epoch {best.number}"
+    )
+    assert run.reason == out.file.getvalue().splitlines()[-1].removeprefix("stopped: ")
+
+
 def test_the_representation_of_a_run_is_short():
     run = fit(network(), epochs=20, validation=(X, Y))
     last = run.history[-1]

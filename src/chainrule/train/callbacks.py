@@ -83,8 +83,13 @@ class EarlyStopping(Callback):
 
     def _stop_if_due(self, run: Run) -> None:
         if self._waited >= self.patience and run.ended == "running":
+            kept = (
+                f"; the model is that of epoch {run.best.epoch.number}"
+                if self.restore_best and run.best is not None
+                else ""
+            )
             run.stop(
-                f"no better {run.monitor.name} than {self._best:.4g} in {self._waited} epochs"
+                f"no better {run.monitor.name} than {self._best:.4g} in {self._waited} epochs{kept}"
                 if self._best is not None
                 else f"no {run.monitor.name} that is a number in {self._waited} epochs"
             )

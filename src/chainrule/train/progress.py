@@ -89,8 +89,9 @@ class ProgressBar(Callback):
             self._bar = None
             if run.history:  # the bar showed the last batch, this is the whole epoch
                 self._print(run, run.history[-1])
-        if run.ended == "interrupted" and self.console is not None:
-            self.console.print(run.reason, highlight=False, soft_wrap=True)
+        if run.ended in ("interrupted", "stopped") and self.console is not None:
+            words = run.reason if run.ended == "interrupted" else f"stopped: {run.reason}"
+            self.console.print(words, highlight=False, markup=False, soft_wrap=True)
 
     def _print(self, run: Run, epoch: Epoch) -> None:
         if self.console is None:
