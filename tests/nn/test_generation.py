@@ -109,6 +109,13 @@ def test_a_key_decides_and_draws_follow_the_probabilities():
     assert not draw(5, temperature=0).any()
 
 
+@pytest.mark.parametrize("temperature", [1e-30, 1e-40, 1e-60])
+def test_temperatures_near_zero_take_the_likeliest(temperature):
+    model, prompt = transformer(), [[1, 2], [3, 4]]
+    found = nn.generate(model, prompt, 5, key=cr.random.key(1), temperature=temperature)
+    assert found.tolist() == nn.generate(model, prompt, 5, temperature=0).tolist()
+
+
 def test_the_model_stays_as_it_is():
     model = transformer(dropout=0.5)
     before = {path: x.numpy().copy() for path, x in model.state_dict().items()}

@@ -94,7 +94,7 @@ def generate(
         state = still.start(batch, length + steps - 1)  # the last token is not read again
     run = _step(model, state, top_k, temperature > 0)
     key = random.key(0) if key is None else key
-    heat = tensor(temperature or 1.0, dtype="float32")
+    heat = tensor(max(temperature, float(np.finfo(np.float32).tiny)), dtype="float32")
 
     first = 0
     for size in _sizes(length):
@@ -152,7 +152,9 @@ def _step(model: Any, state: Any, top_k: int | None, draws: bool) -> Compiled:
         if top_k is not None and top_k < last.shape[-1]:
             least = functions.top_k(last, top_k)[0][:, -1:]
             last = functions.where(last < least, -np.inf, last)
-        drawn = random.categorical(now, functions.astype(last, "float32") / heat)
+        # the likeliest at 0: close to temperature 0 the others, not all, become infinite
+        below = functions.astype(last - functions.max(last, axis=-1, keepdims=True), "float32")
+        drawn = random.categorical(now, below / heat)
         return functions.expand_dims(drawn, axis=-1), state, following
 
     types = tuple(leaf.node.type for leaf in flatten(state)[0])
