@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -57,6 +57,12 @@ class Source(ABC):
             ShapeError: if inputs and targets of a batch differ in length, or it is empty.
             DTypeError: if they are no numbers.
         """
+
+    def __iter__(self) -> NoReturn:
+        raise ArgumentError(
+            f"{self.name}: a source gives the batches of an epoch by its number, which decides "
+            "their order: for inputs, targets in source.epoch(number)"
+        )
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:

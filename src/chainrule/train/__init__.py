@@ -28,6 +28,7 @@ from chainrule.train.metrics import (
     whole,
 )
 from chainrule.train.plots import plot_curves, plot_mistakes
+from chainrule.train.prediction import predict
 from chainrule.train.progress import ProgressBar
 from chainrule.train.range_test import RangeTest, find_lr
 from chainrule.train.run import Best, Callback, Epoch, GradientNorms, Run, Timings
@@ -78,6 +79,7 @@ __all__ = [
     "plot_curves",
     "plot_mistakes",
     "precision",
+    "predict",
     "r2",
     "read_metadata",
     "recall",
