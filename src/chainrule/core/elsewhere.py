@@ -103,7 +103,6 @@ _NAMES = {
         "accuracy_score": "train.accuracy",
         "f1_score": "train.f1",
         "precision_score": "train.precision",
-        "predict": "train.predict(model, inputs)",
         "r2_score": "train.r2",
         "recall_score": "train.recall",
         "roc_auc_score": "train.roc_auc",
