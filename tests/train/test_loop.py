@@ -1,8 +1,10 @@
 import functools
 import io
+import re
 
 import numpy as np
 import pytest
+import rich.console
 
 import chainrule as cr
 from chainrule import data, nn, optim, train
@@ -239,9 +241,7 @@ def test_bad_input_is_refused():
 
 
 def console(terminal):
-    from rich.console import Console
-
-    return Console(file=io.StringIO(), force_terminal=terminal, width=120)
+    return rich.console.Console(file=io.StringIO(), force_terminal=terminal, width=120)
 
 
 def test_piped_progress_is_one_line_an_epoch():
@@ -459,6 +459,26 @@ def test_the_last_line_shows_the_whole_epoch(terminal):
     ]
     line = out.file.getvalue().splitlines()[-1]
     assert f"epoch 3/3  {shown[0]}  validation {shown[1]}  " in line
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_names_of_metrics_are_no_markup(terminal):
+    def odd(outputs, labels):
+        return 1.0
+
+    odd.__name__ = "[red]hits[/b] :smile:"
+    out = console(terminal)
+    fit(network(), metrics=[odd], callbacks=[ProgressBar(out)])
+    assert "[red]hits[/b] :smile: 1.000" in out.file.getvalue().splitlines()[-1]
+
+
+def test_a_narrow_terminal_shows_the_epoch():
+    out = rich.console.Console(file=io.StringIO(), width=40, force_terminal=True)
+    fit(network(), metrics=[train.accuracy] * 6, epochs=100, callbacks=[ProgressBar(out)])
+    bar = out.file.getvalue().split("\x1b[?25h")[0]  # until the cursor is shown again
+    shown = [line for line in bar.split("\r") if "loss" in line]
+    assert shown
+    assert all(re.search(r"epoch +\d+/100 ", line) for line in shown)
 
 
 @pytest.mark.parametrize("terminal", [True, False])

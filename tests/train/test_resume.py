@@ -16,7 +16,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import data, nn, optim, train
-from chainrule.core.errors import ArgumentError
+from chainrule.core.errors import ArgumentError, DomainError
 from chainrule.train import engine, files
 from chainrule.train.checkpoint import checkpoints_in, steps_of
 
@@ -248,7 +248,7 @@ def test_the_copy_for_people_is_json_and_may_fail(tmp_path, monkeypatch):
         raise AssertionError(word)
 
     shown = json.loads(newest.with_suffix(".json").read_text(), parse_constant=refuse)
-    assert shown["history"][0]["training"]["odd"] is None
+    assert [epoch["training"]["odd"] for epoch in shown["history"]] == [None]
     again = fit(tmp_path / "one", metrics=[odd], resume=True)
     assert np.isnan(again.curve("odd")).all()
 
@@ -323,6 +323,8 @@ def test_the_state_of_another_optimizer_of_the_same_name_is_refused(tmp_path):
         ({"optimizer": optim.chain(optim.clip_by_global_norm(0.5), optim.adamw(0.06))}, "0.06"),
         ({"epochs": 7}, r"schedule: .*steps=31.* then, .*steps=37.* now"),
         ({"metrics": []}, r"metrics: \['accuracy'\] then"),
+        ({"monitor": "loss"}, "monitor: 'min validation loss' then, 'min loss' now"),
+        ({"validation": (X[:20], Y[:20])}, "validation, examples: 30 then, 20 now"),
     ],
 )
 def test_other_settings_are_refused(tmp_path, change, words):
@@ -379,6 +381,25 @@ def test_a_state_that_no_file_can_hold_is_named(tmp_path):
     odd = optim.Optimizer("odd", lambda params: {"thing": object()}, step)
     with pytest.raises(cr.core.errors.TreeError, match=r"a object at .*thing"):
         fit(tmp_path, optimizer=odd, schedule=None, compile=False)
+
+
+def test_a_callback_whose_state_no_file_can_hold_is_named(tmp_path):
+    class Counting(train.Callback):
+        def state_dict(self):
+            return {"seen": np.float32(1.0)}
+
+    with pytest.raises(ArgumentError, match=r"Counting\.state_dict.*float32.*float\(x\)"):
+        fit(tmp_path, callbacks=[Counting()])
+
+
+def test_any_kind_of_whole_number_will_do(tmp_path):
+    numbers = {"epochs": np.int64(6), "batch_size": np.int32(16), "max_steps": np.int64(20)}
+    fit(tmp_path, **numbers)
+    run = fit(tmp_path, resume=True, max_steps=20)
+    assert (run.resumed_at, run.ended) == (20, "stopped")
+    for wrong in ({"epochs": 2.5}, {"batch_size": 8.0}, {"max_steps": True}):
+        with pytest.raises(DomainError, match="a whole number of at least 1"):
+            fit(None, **wrong)
 
 
 # -- a full disk -----------------------------------------------------------------------------------
@@ -449,7 +470,7 @@ SCRIPT = textwrap.dedent(
     class Ready(train.Callback):
         def advanced(self, run):
             if run.steps > run.resumed_at:
-                print("ready", flush=True)
+                print(run.resumed_at, flush=True)
 
     folder, kind = Path(sys.argv[1]), sys.argv[2]
     callbacks = [Ready(), train.Checkpoints(every_steps=2, keep=2)]
@@ -464,7 +485,7 @@ SCRIPT = textwrap.dedent(
 @pytest.mark.parametrize(("kind", "seed"), [("arrays", 0), ("arrays", 1), ("thread", 2)])
 def test_a_process_that_is_killed_at_any_moment(tmp_path, kind, seed):
     whole = fit(None, kind, epochs=60)
-    rng, kills = random.Random(seed), 0
+    rng, kills, begun = random.Random(seed), 0, []
     for _ in range(60):
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(tmp_path), kind],
@@ -472,7 +493,7 @@ def test_a_process_that_is_killed_at_any_moment(tmp_path, kind, seed):
             text=True,
             cwd=Path(__file__).parents[2],
         )
-        assert process.stdout.readline() in ("ready\n", "")
+        begun += process.stdout.readline().split()  # nothing where no step was left
         try:
             process.wait(rng.uniform(0.0, 0.25) if kills < 12 else None)
         except subprocess.TimeoutExpired:
@@ -485,6 +506,9 @@ def test_a_process_that_is_killed_at_any_moment(tmp_path, kind, seed):
             process.stdout.close()
     assert process.returncode == 0
     assert kills >= 3
+    # they went on where others had come to, and in the middle of epochs too
+    assert len(set(begun)) > 2
+    assert any(int(steps) % 6 for steps in begun)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert_same_bits(

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from chainrule.core.errors import DomainError
+from chainrule.data.checks import at_least
 from chainrule.train.monitor import Mode, monitor_of
 from chainrule.train.run import Callback, Epoch, Run
 
@@ -191,8 +192,7 @@ class StepLimit(Callback):
     """
 
     def __init__(self, steps: int) -> None:
-        if steps < 1:
-            raise DomainError(f"StepLimit: steps is at least 1, not {steps}")
+        at_least("StepLimit", 1, steps=steps)
         self.steps = steps
 
     def started(self, run: Run) -> None:

@@ -4,7 +4,7 @@ A checkpoint is a safetensors file, written all or not at all, with a checksum o
 arrays are the tensors of the model (``model/…``), the state of the optimizer (``optimizer/…``), the
 gradient norms of the epoch that is under way, and the tensors after the best epoch (``best/…``)
 unless they are in a file of their own; all else is JSON among its metadata. A copy of the JSON
-stands beside it for people to read; nothing reads it back.
+stands beside it for people to read, with the last epoch for the history; nothing reads it back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.core.errors import TreeError
+from chainrule.core.errors import ArgumentError, TreeError
 from chainrule.core.node import array
 from chainrule.core.tree import flatten, paths
 from chainrule.nn.module import Module
@@ -107,15 +107,32 @@ def write_checkpoint(folder: Path, steps: int, snapshot: Snapshot) -> Path:
     """Write a snapshot as the checkpoint after so many steps.
 
     Raises:
+        ArgumentError: if JSON cannot hold the state of a callback.
         OSError: if it cannot be written; what was there stays.
     """
     path = folder / name_of(steps)
     kind = next(iter(CHECKPOINT))
-    write_described(path, kind, snapshot.arrays, snapshot.description)
-    shown = json.dumps(finite(snapshot.description), indent=2, allow_nan=False).encode()
+    try:
+        write_described(path, kind, snapshot.arrays, snapshot.description)
+    except TypeError:
+        for name, state in snapshot.description["callbacks"]:
+            _check_state(name, state)
+        raise
+    shown = snapshot.description | {"history": snapshot.description["history"][-1:]}
+    text = json.dumps(finite(shown), indent=2, allow_nan=False).encode()
     with suppress(OSError):  # the checkpoint is there, and nothing reads its copy back
-        write_atomically(path.with_suffix(".json"), lambda file: file.write(shown))
+        write_atomically(path.with_suffix(".json"), lambda file: file.write(text))
     return path
+
+
+def _check_state(name: str, state: Any) -> None:
+    try:
+        json.dumps(state)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{name}.state_dict() gives what JSON cannot hold ({error}); make it of numbers and "
+            "strings, lists and dicts, such as float(x) or x.tolist() of arrays and tensors"
+        ) from None
 
 
 def steps_of(path: Path) -> int:

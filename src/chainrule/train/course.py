@@ -110,6 +110,7 @@ class Course:
         self._count = Count(Place(1, 0), 0, 0, np.zeros(len(plan.names)))
         self._norms: list[np.ndarray] = []
         self._closed = False
+        self._saved: list[dict[str, Any]] = []  # the whole epochs of the history, for snapshots
         if resumed is not None:
             self._take_up(resumed)
 
@@ -306,7 +307,8 @@ class Course:
         arrays = {f"{MODEL}{path}": own[id(leaf)].numpy() for path, leaf in model.items()}
         words = state_into(self.part("state"), arrays)
         arrays["epoch/norms"] = self._epoch_norms()
-        whole = [dataclasses.asdict(epoch) for epoch in run.history[: count.place.epoch - 1]]
+        whole = run.history[: count.place.epoch - 1]
+        self._saved += [dataclasses.asdict(epoch) for epoch in whole[len(self._saved) :]]
         best = run.best if run.best and run.best.epoch.number < count.place.epoch else None
         if best is not None:
             arrays |= {f"{BEST}{path}": value.numpy() for path, value in best.tensors.items()}
@@ -329,7 +331,7 @@ class Course:
             if best is None
             else {"epoch": best.epoch.number, "value": best.value, "file": None},
             "callbacks": self._states(),
-            "history": whole,
+            "history": self._saved[: len(whole)],
         }
         return Snapshot(arrays, description)
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import random
-from chainrule.core.errors import ArgumentError, DomainError
+from chainrule.core.errors import ArgumentError
+from chainrule.data.checks import at_least
 from chainrule.data.loader import Loader
 from chainrule.data.source import Batch, Source
 from chainrule.tensor import Tensor, tensor
@@ -99,7 +100,6 @@ def feed_of(data: Any, dtype: Any, batch_size: int | None, key: Tensor | None) -
             )
         return Feed(data, dtype)
     size = BATCH_SIZE if batch_size is None else batch_size
-    if size < 1:
-        raise DomainError(f"fit: batch_size is at least 1, not {size}")
+    at_least("fit", 1, batch_size=size)
     examples = examples_of(data, "training data", dtype)
-    return Feed(Loader(examples, size, key=random.key(0) if key is None else key), dtype)
+    return Feed(Loader(examples, int(size), key=random.key(0) if key is None else key), dtype)

@@ -11,7 +11,9 @@ from typing import Any
 
 from chainrule import optim
 from chainrule.core.errors import ArgumentError, DomainError, GradientError
-from chainrule.data.source import described
+from chainrule.data.checks import at_least
+from chainrule.data.loader import Loader
+from chainrule.data.source import Source, described
 from chainrule.nn.module import Module
 from chainrule.optim.transform import Optimizer
 from chainrule.tensor import Tensor
@@ -30,7 +32,7 @@ from chainrule.train.checkpoint import (
 )
 from chainrule.train.course import NORM, Course, Plan
 from chainrule.train.engine import Engine, Standing
-from chainrule.train.evaluation import Evaluation, named_metrics
+from chainrule.train.evaluation import Evaluation, examples_of, named_metrics
 from chainrule.train.fallback import warn_user
 from chainrule.train.feed import Feed, feed_of
 from chainrule.train.guard import NonFiniteError
@@ -149,20 +151,22 @@ def fit(
     >>> round(model(cr.tensor([[2.0]])).item(), 3), run.ended
     (8.0, 'finished')
     """
-    if epochs < 1:
-        raise DomainError(f"fit: epochs is at least 1, not {epochs}")
+    at_least("fit", 1, epochs=epochs)
     check_optimizer(optimizer)
     check_loss(loss)
     _check_callbacks(callbacks)
     parameters = model.parameters()
     if not parameters:
         raise GradientError(f"fit: {type(model).__name__} has no parameter to train")
-    feed = feed_of(data, next(iter(parameters.values())).dtype, batch_size, key)
+    epochs, dtype = int(epochs), next(iter(parameters.values())).dtype  # any kind of whole number
+    feed = feed_of(data, dtype, batch_size, key)
     named = named_metrics(metrics)
     parts = _of_steps(named, validation)
-    held_out = None
+    held_out = held = None
     if validation is not None:
-        held_out = Evaluation(model, loss, validation, named, name="validation data")
+        given = isinstance(validation, Source)
+        held = validation if given else Loader(examples_of(validation, "validation data", dtype))
+        held_out = Evaluation(model, loss, held if given else held.data, named)
     place = None if folder is None else Path(folder)
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
@@ -178,11 +182,13 @@ def fit(
     whole = optim.chain(*pieces) if len(pieces) > 1 else optimizer
     settings = {
         "data": feed.source.fingerprint(),
+        "validation": None if held is None else held.fingerprint(),
         "loss": described(loss),
         "optimizer": repr(optimizer),
         "schedule": None if fitted is None else described(fitted),
         "penalty": described(penalty),
         "metrics": list(named),
+        "monitor": f"{judge.mode} {judge.name}",
         "compiled": compile,
     }
     names = ["loss", *([] if penalty is None else ["penalty"]), NORM, *parts]
@@ -192,7 +198,7 @@ def fit(
     standing = None if resumed is None else _standing(resumed, model, whole, settings, compile)
     engine = Engine(model, loss, whole, penalty, feed, epochs, parts, compile, standing)
     run = Run(model, epochs, feed.source.steps_per_epoch, monitor=judge, folder=place)
-    run.config = {"epochs": epochs, "architecture": repr(model), "monitor": judge.name} | settings
+    run.config = {"epochs": epochs, "architecture": repr(model)} | settings
     course = Course(run, plan, engine, listeners, resumed)
     _carry_out(run, course, listeners)
     return run

@@ -38,6 +38,7 @@ class ProgressBar(Callback):
         # rich takes its time to import, and only those who train need it
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         self.console = self.console or Console()
         self._validation = ""
@@ -45,10 +46,12 @@ class ProgressBar(Callback):
         widgets = self.console.is_jupyter and find_spec("ipywidgets") is not None
         if not (self.console.is_terminal or widgets):
             return
+        room = len(_epoch(run, run.epochs))
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            # on a narrow terminal the measured is cut off, and not the number of the epoch
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=room)),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[measured]}"),
+            TextColumn("{task.fields[measured]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=self.console,
             transient=True,
@@ -89,16 +92,16 @@ class ProgressBar(Callback):
             self._bar = None
             if run.history:  # the bar showed the last batch, this is the whole epoch
                 self._print(run, run.history[-1])
-        if run.ended in ("interrupted", "stopped") and self.console is not None:
-            words = run.reason if run.ended == "interrupted" else f"stopped: {run.reason}"
-            self.console.print(words, highlight=False, markup=False, soft_wrap=True)
+        if run.ended in ("interrupted", "stopped"):
+            self._line(run.reason if run.ended == "interrupted" else f"stopped: {run.reason}")
 
     def _print(self, run: Run, epoch: Epoch) -> None:
-        if self.console is None:
-            return
         line = f"{_epoch(run, epoch.number)}  {_measured(epoch.training)}"
-        line += f"{self._of_held_out(epoch.validation)}  {epoch.seconds:.2f} s"
-        self.console.print(line, highlight=False, soft_wrap=True)
+        self._line(f"{line}{self._of_held_out(epoch.validation)}  {epoch.seconds:.2f} s")
+
+    def _line(self, text: str) -> None:
+        if self.console is not None:  # names of metrics are anything, and no markup
+            self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def _of_held_out(self, measured: Mapping[str, float]) -> str:
         return f"  {self.held_out} {_measured(measured)}" if measured else ""
