@@ -136,6 +136,15 @@ def test_a_run_is_prolonged_with_the_same_bits(tmp_path, monkeypatch):
     )
 
 
+def test_a_run_that_is_prolonged_is_a_longer_one(tmp_path, monkeypatch):
+    """Also where the validation becomes worth its compilation in the meantime."""
+    monkeypatch.setattr(engine, "FEW", 5)
+    options = {"optimizer": optim.adam(0.01), "schedule": None}
+    for epochs in (1, 4, 7):
+        run = fit(tmp_path, resume=True, epochs=epochs, **options)
+    assert_same_bits(run, fit(None, epochs=7, **options))
+
+
 def test_an_interrupt_and_a_limit_leave_a_checkpoint(tmp_path):
     whole = fit(None)
 

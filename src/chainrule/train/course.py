@@ -217,7 +217,7 @@ class Course:
         validation: dict[str, float] = {}
         if plan.validation is not None:
             began = time.perf_counter()
-            validation = plan.validation(self._engine.is_worthwhile)
+            validation = plan.validation(self._engine.is_worthwhile(count.place.epoch))
             run.timings.validation += time.perf_counter() - began
         means = (count.sums / max(1, count.examples)).tolist()
         epoch = Epoch(

@@ -29,7 +29,7 @@ from chainrule.train.step import Loss, Metric, Penalty, make_step
 __all__ = ["Block", "Engine", "Standing"]
 
 FEW = 100
-"""For fewer epochs a validation that is light takes less time than its compilation."""
+"""So many validations that are light take about as long as the compilation of one."""
 
 
 class Block(NamedTuple):
@@ -69,7 +69,6 @@ class Engine:
         model: gives the structure, and where the run begins; it is not changed.
         loss, optimizer, penalty: as for `fit`.
         feed: the examples.
-        epochs: how many there will be.
         metrics: by name.
         native: whether to compile the step.
         standing: None for a new run.
@@ -86,7 +85,6 @@ class Engine:
         optimizer: Optimizer,
         penalty: Penalty | None,
         feed: Feed,
-        epochs: int,
         metrics: Mapping[str, Metric],
         native: bool,
         standing: Standing | None = None,
@@ -94,7 +92,6 @@ class Engine:
         self._model = model
         self._loss = loss
         self._feed = feed
-        self._epochs = epochs
         self._metrics = metrics
         self._step = make_step(model, loss, optimizer, penalty)
         columns = 2 if penalty is None else 3
@@ -139,10 +136,10 @@ class Engine:
         """Whether a step was found to be light."""
         return self._native is not None and self._native.is_light
 
-    @property
-    def is_worthwhile(self) -> bool:
-        """Whether to compile the validation, which runs once an epoch."""
-        return self._native is not None and (self._epochs >= FEW or not self._native.is_light)
+    def is_worthwhile(self, epoch: int) -> bool:
+        """Whether to compile the validation after an epoch. That does not depend on how many there
+        will be, so that a run which is prolonged has measured what a longer one has."""
+        return self._native is not None and (epoch >= FEW or not self._native.is_light)
 
     def look(self, steps: int, part: str) -> Any:
         """A part of the carry after so many steps, of those of the last block: "parameters",

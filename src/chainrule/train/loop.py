@@ -196,7 +196,7 @@ def fit(
 
     resumed = _resumed(resume, place, listeners)
     standing = None if resumed is None else _standing(resumed, model, whole, settings, compile)
-    engine = Engine(model, loss, whole, penalty, feed, epochs, parts, compile, standing)
+    engine = Engine(model, loss, whole, penalty, feed, parts, compile, standing)
     run = Run(model, epochs, feed.source.steps_per_epoch, monitor=judge, folder=place)
     run.config = {"epochs": epochs, "architecture": repr(model)} | settings
     course = Course(run, plan, engine, listeners, resumed)
