@@ -26,7 +26,7 @@ LAYERS = {
     "train": 5,
     "data": 5,
     "estimators": 5,
-    "explain": 5,
+    "explaining": 5,
     "prove": 5,
     "diagnose": 5,
     "notation": 5,

@@ -29,6 +29,7 @@ from chainrule.control import (
 from chainrule.core.elsewhere import in_chainrule
 from chainrule.core.errors import (
     ChainRuleError,
+    ClaimError,
     DomainError,
     DTypeError,
     GradientError,
@@ -50,14 +51,17 @@ if TYPE_CHECKING:
     from chainrule import data, nn, optim, random, train
     from chainrule.calculus import GradientCheck, TaylorPolynomial, check_gradient, taylor
     from chainrule.compiling import Compiled, CompileWarning, compile
+    from chainrule.explaining import Explanation, explain
     from chainrule.notation import Formula, parse
 
 __all__ = [
     "ChainRuleError",
+    "ClaimError",
     "CompileWarning",
     "Compiled",
     "DTypeError",
     "DomainError",
+    "Explanation",
     "Formula",
     "GradientCheck",
     "GradientError",
@@ -84,6 +88,7 @@ __all__ = [
     "data",
     "derivative",
     "directional_derivative",
+    "explain",
     "grad",
     "hessian",
     "hvp",
@@ -114,9 +119,11 @@ _LATER = {
     "taylor": "chainrule.calculus",
     "Compiled": "chainrule.compiling",
     "CompileWarning": "chainrule.compiling",
+    "Explanation": "chainrule.explaining",
     "compile": "chainrule.compiling",
     "Formula": "chainrule.notation",
     "data": "chainrule.data",
+    "explain": "chainrule.explaining",
     "nn": "chainrule.nn",
     "optim": "chainrule.optim",
     "parse": "chainrule.notation",

@@ -1,4 +1,4 @@
-"""The command line: `chainrule grad`, `chainrule train`, …
+"""The command line: `chainrule grad`, `chainrule explain`, `chainrule train`, …
 
 A command is one line in ``COMMANDS``: its name, the module that defines a `typer.Typer` called
 ``app`` for it, and what the overview says. The module is imported when the command is run, so that
@@ -21,6 +21,7 @@ from chainrule._version import __version__
 __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
+    "explain": ("chainrule.cli.explain", "Derive a derivative step by step."),
     "grad": ("chainrule.cli.grad", "Differentiate a formula at a point."),
     "train": ("chainrule.cli.train", "Train a network on real data."),
 }
@@ -72,6 +73,8 @@ EXAMPLES = """
 [bold]Examples[/]
 
 chainrule grad '3x^2 + 2xy + y^3' --at x=1,y=2
+
+chainrule explain 'x^2 sin x'
 
 chainrule train digits
 """

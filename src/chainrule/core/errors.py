@@ -7,6 +7,7 @@ from chainrule.core.source import user_location
 __all__ = [
     "ArgumentError",
     "ChainRuleError",
+    "ClaimError",
     "DTypeError",
     "DomainError",
     "GradientError",
@@ -66,6 +67,10 @@ class ParseError(ChainRuleError, ValueError):
 
 class NotationError(ChainRuleError, ValueError):
     """A graph that cannot be written as a formula."""
+
+
+class ClaimError(ChainRuleError, ArithmeticError):
+    """A line of a derivation that does not equal what the engine computed: a bug of chainrule."""
 
 
 class ArgumentError(ChainRuleError, TypeError):

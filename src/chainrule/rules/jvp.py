@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,41 @@ from chainrule.ops import record as kinds
 from chainrule.ops.reduce import kept_shape, sum_
 from chainrule.ops.shape import broadcast_to, reshape, zeros_like
 from chainrule.rules.reach import Detached, between, dependents, must_record, recorded
-from chainrule.rules.scale import scale
+from chainrule.rules.scale import local_derivative, scale
 
-__all__ = ["push", "push_node"]
+__all__ = ["Step", "push", "push_node"]
 
 Tangents = Sequence[Node | None]
 
 
+@dataclass(frozen=True)
+class Step:
+    """One application of a rule: how the derivative of ``node`` follows from its sources'.
+
+    Attributes:
+        rule: the textbook name of the rule.
+        node: the node that was differentiated.
+        locals: for each source that moves the local derivative in textbook form, for elementwise
+            primitives; None for the others.
+        tangents: the tangent of each source, None where it is zero.
+        tangent: the tangent of ``node``, None where it is zero.
+        convention: what was taken at a kink, or an empty string.
+    """
+
+    rule: str
+    node: Node
+    locals: tuple[Node | None, ...]
+    tangents: tuple[Any, ...]
+    tangent: Any
+    convention: str
+
+
 def push(
-    outputs: Sequence[Node], tangents: Mapping[Node, Node], *, record: bool | None = None
+    outputs: Sequence[Node],
+    tangents: Mapping[Node, Node],
+    *,
+    record: bool | None = None,
+    steps: list[Step] | None = None,
 ) -> list[Node | None]:
     """Σ_v ∂output/∂v · tangents[v] for every output; None where it is zero.
 
@@ -28,6 +55,7 @@ def push(
         outputs: results.
         tangents: a tangent, of the same type, for each variable.
         record: as for `rules.vjp.pull`.
+        steps: a list that receives a `Step` for each node that moves, sources first.
     """
     targets = frozenset(tangents)
     order = between(outputs, targets)
@@ -40,14 +68,25 @@ def push(
         for node in order:
             if node in flows and node not in targets:
                 sources = tuple([view(source) for source in node.sources])
+                arriving = [moved.get(source) for source in node.sources]
                 moved[node] = push_node(
-                    node.primitive,
-                    [moved.get(source) for source in node.sources],
-                    sources,
-                    view(node),
-                    node.argument,
+                    node.primitive, arriving, sources, view(node), node.argument
                 )
+                if steps is not None:
+                    steps.append(_step(node, arriving, moved[node]))
     return [moved.get(output) for output in outputs]
+
+
+def _step(node: Node, arriving: Tangents, tangent: Any) -> Step:
+    primitive = node.primitive
+    locals_: tuple[Node | None, ...] = (None,) * len(node.sources)
+    if isinstance(primitive, kinds.Elementwise):
+        locals_ = tuple(
+            None if t is None else local_derivative(primitive, i, node.sources, node, node.argument)
+            for i, t in enumerate(arriving)
+        )
+    convention = getattr(primitive, "convention", "")
+    return Step(primitive.rule, node, locals_, tuple(arriving), tangent, convention)
 
 
 def push_node(

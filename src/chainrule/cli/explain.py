@@ -1,0 +1,156 @@
+"""`chainrule explain FORMULA`: how a derivative is found, step by step."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.text import Text
+
+from chainrule.cli.formulas import FormulaCommand, decimal_point, read_names, read_point
+from chainrule.cli.output import console, fail
+from chainrule.core.errors import ChainRuleError
+from chainrule.explaining import Explanation, explain
+from chainrule.explaining.printers.text import segments
+from chainrule.notation import Formula, canonical, parse, parse_many
+
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode="rich", add_completion=False)
+
+EXAMPLES = """
+[bold]Examples[/]
+
+chainrule explain '(3x + 1)^4'
+
+chainrule explain 'log(1+exp(-y*w*x))' --wrt w --at y=1,w=0.5,x=2
+
+chainrule explain 'x^3 - 3x' --order 2 --at x=1
+
+chainrule explain 'x^x' --html > page.html
+"""
+
+COLOURS = {
+    "section": "bold",
+    "number": "dim",
+    "rule": "bold cyan",
+    "let": "cyan",
+    "reason": "cyan",
+    "law": "dim",
+    "note": "italic yellow",
+    "result": "bold green",
+}
+"""How the parts of a line look on a terminal; what is not listed has no colour."""
+
+
+class Form(StrEnum):
+    """The form in which an explanation is printed."""
+
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+    html = "html"
+    json = "json"
+
+
+@app.command(
+    cls=FormulaCommand,
+    context_settings={"ignore_unknown_options": True},  # a formula may begin with a minus sign
+    epilog=EXAMPLES,
+)
+def explain_formula(
+    formula: Annotated[
+        str,
+        typer.Argument(
+            help="A formula as in a textbook: x^2 sin x, |x|, σ(w_1 x), or in LaTeX.",
+            show_default=False,
+        ),
+    ],
+    wrt: Annotated[
+        str,
+        typer.Option(
+            help="The variables to differentiate with respect to; by default all.",
+            metavar="NAME,…",
+            show_default=False,
+        ),
+    ] = "",
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A point at which the result is evaluated: a value for every variable.",
+            metavar="NAME=VALUE,…",
+            show_default=False,
+        ),
+    ] = None,
+    order: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How often to differentiate; 2 and a point: second-derivative test."
+        ),
+    ] = 1,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Print so many steps at most.", show_default=False),
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="The form of the output.")] = Form.text,
+    html: Annotated[bool, typer.Option("--html", help="As a page; same as --format html.")] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="As LaTeX; same as --format latex.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to this file.", show_default=False),
+    ] = None,
+) -> None:
+    """Derive a derivative step by step.
+
+    Every line was evaluated at many points, and equals what the engine computes.
+    """
+    if html and latex:
+        fail("choose one of --html and --latex")
+    form = Form.html if html else Form.latex if latex else form
+    try:
+        function = _formula(formula)
+        names = function.names
+        chosen = read_names(wrt, names) if wrt.strip() and names else None
+        point = None
+        if at:
+            point = dict(zip(names, read_point(at, names, formula), strict=True))
+        with np.errstate(all="ignore"):
+            found = explain(function, wrt=chosen, order=order, at=point)
+    except ChainRuleError as error:
+        fail(error)
+    _print(found, form, limit, output)
+
+
+def _formula(text: str) -> Formula:
+    formulas = parse_many(text)
+    if len(formulas) > 1:
+        hint = decimal_point(text) or "explain one at a time"
+        fail(f"these are {len(formulas)} formulas; {hint}")
+    (formula,) = formulas
+    return formula if formula.names else parse(text, names=(canonical("x"),))
+
+
+def _print(found: Explanation, form: Form, limit: int | None, output: Path | None) -> None:
+    """Write to a file or to the terminal, there with colours."""
+    if output is None and form is Form.text:
+        out = console()
+        for line in segments(found, limit):
+            shown = Text()
+            for kind, text in line:
+                shown.append(text, style=COLOURS.get(kind, ""))
+            shown.rstrip()
+            out.print(shown, soft_wrap=True)
+        return
+    text = found.json(indent=1) if form is Form.json else getattr(found, form.value)(limit)
+    if output is None:
+        typer.echo(text.rstrip("\n"))
+        return
+    try:
+        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {output}: {error.strerror}")

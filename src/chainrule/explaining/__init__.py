@@ -1,0 +1,73 @@
+"""Explanations: how a derivative is found, step by step, as a teacher would write it.
+
+The steps are those of the engine's own pass over the graph, and every line that is shown was
+evaluated and compared with what the engine computed. `explain` is the entrance.
+
+* `expression`, `writing`, `styles`: formulas as people write them, in text, LaTeX and MathML.
+* `simplify`, `collect`: the simplifications that are shown, each a named stage.
+* `reading`: nodes as such formulas.
+* `steps`: the steps, as data.
+* `derive`, `rules`: from the pass over the graph to steps.
+* `check`: holding every line against the engine.
+* `scalar`, `function`, `point`: what is explained of scalar functions.
+* `printers`: text, Markdown, LaTeX, HTML.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.explaining.explanation import Explanation, Result, Section
+from chainrule.explaining.scalar import explain_scalar
+from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
+
+__all__ = [
+    "Derivative",
+    "Explanation",
+    "Let",
+    "Line",
+    "Named",
+    "Reference",
+    "Result",
+    "Section",
+    "Step",
+    "explain",
+]
+
+
+def explain(f: Any, *args: Any, wrt: Any = None, order: int = 1, at: Any = None) -> Explanation:
+    """How the derivative of a scalar function is found, step by step.
+
+    Args:
+        f: a formula as text (see `cr.parse`), or a Python function of scalars. A function that
+            decides by values (``if x > 0``) needs a point, and is explained for the branch taken.
+        args: a value for each variable: the point at which the derivative is evaluated.
+        wrt: the variables to differentiate with respect to, as names (``"x, y"``) or a list; by
+            default all. The others are held constant.
+        order: how often to differentiate; with a point, the order 2 ends with the
+            second-derivative test.
+        at: the point, instead of ``args``: a number, a tuple, or ``{"x": 1.0}``.
+
+    Raises:
+        ParseError: if the text is no formula; it points at the place.
+        ArgumentError: if a variable is not known, or a value is missing.
+        GradientError: if the function is no scalar function of scalars.
+        DomainError: if the function has no value at the point.
+
+    >>> import chainrule as cr
+    >>> e = cr.explain("(3x + 1)^4")
+    >>> e.result
+    '12(3x + 1)³'
+    >>> print(cr.explain("x sin x", wrt="x").text())
+    f(x) = x sin(x)
+    <BLANKLINE>
+    f′(x)
+    1. product rule: d/dx (x sin(x))  [(u v)′ = u′ v + u v′]
+      let u = sin(x)
+      2. d/dx sin(x) = cos(x)                   sine rule  [(sin(u))′ = cos(u) · u′]
+      = 1 · sin(x) + x cos(x)                   product rule
+      = sin(x) + x cos(x)                       collect numbers, like terms and powers
+    <BLANKLINE>
+    f′(x) = sin(x) + x cos(x)
+    """
+    return explain_scalar(f, args, wrt, order, at)

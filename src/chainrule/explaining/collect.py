@@ -1,0 +1,374 @@
+"""Collecting: numbers multiplied, like terms added, powers of one base joined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import reduce
+
+from chainrule.explaining.expression import (
+    HALF,
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Apply,
+    Constant,
+    Expression,
+    Number,
+    Power,
+    Product,
+    Sum,
+    Symbol,
+    negated,
+    number,
+    product,
+    rebuilt,
+    total,
+    walk,
+)
+
+__all__ = [
+    "base_and_exponent",
+    "coefficient",
+    "collected",
+    "collected_power",
+    "collected_product",
+    "collected_sum",
+    "factors_of",
+    "opposite",
+]
+
+
+def collected(e: Expression) -> Expression:
+    """``e`` with numbers multiplied, like terms and powers of one base joined."""
+    match e:
+        case Sum(terms):
+            return collected_sum([collected(term) for term in terms])
+        case Product(factors):
+            return collected_product([collected(factor) for factor in factors])
+        case Power(base, exponent):
+            return collected_power(collected(base), collected(exponent))
+        case Apply(function, operands, argument):
+            inner = tuple(collected(operand) for operand in operands)
+            return _applied(Apply(function, inner, argument))
+        case _:
+            return rebuilt(e, collected)
+
+
+def coefficient(e: Expression) -> tuple[Fraction | float, Expression]:
+    """The numbers in front of a collected term, and the rest."""
+    if isinstance(e, Number):
+        return e.value, ONE
+    if isinstance(e, Product) and isinstance(e.factors[0], Number):
+        return e.factors[0].value, product(e.factors[1:])
+    return Fraction(1), e
+
+
+def scaled(value: Fraction | float, e: Expression) -> Expression:
+    if value == 0:
+        return ZERO
+    if isinstance(e, Number):
+        return Number(value * e.value)
+    if isinstance(e, Product) and isinstance(e.factors[0], Number):
+        return product([Number(value * e.factors[0].value), *e.factors[1:]])
+    return product([Number(value), e])
+
+
+def collected_sum(terms: Sequence[Expression]) -> Expression:
+    opened: list[Expression] = []
+    for term in terms:
+        opened.extend(term.terms if isinstance(term, Sum) else [term])
+    found: dict[Expression, Fraction | float] = {}
+    for term in opened:
+        value, rest = coefficient(term)
+        found[rest] = found.get(rest, Fraction(0)) + value
+    _squares(found)
+    kept = _choices([scaled(value, rest) for rest, value in found.items() if value])
+    kept = _by_degree(kept)
+    positive = next((k for k, term in enumerate(kept) if coefficient(term)[0] > 0), 0)
+    if positive:  # a sum begins with a term that has no minus sign
+        kept.insert(0, kept.pop(positive))
+    return total(kept)
+
+
+def _by_degree(terms: list[Expression]) -> list[Expression]:
+    """A polynomial of three terms or more in one variable with its highest power first."""
+    degrees = []
+    names = set()
+    for term in terms:
+        rest = coefficient(term)[1]
+        base, exponent = base_and_exponent(rest)
+        match base, exponent:
+            case _ if rest == ONE:
+                degrees.append(Fraction(0))
+            case Symbol(name), Number(Fraction() as n):
+                names.add(name)
+                degrees.append(n)
+            case _:
+                return terms
+    if len(terms) < 3 or len(names) != 1:
+        return terms
+    order = sorted(range(len(terms)), key=lambda k: -degrees[k])
+    return [terms[k] for k in order]
+
+
+_IDENTITIES = (("sin", "cos", 1), ("cosh", "sinh", -1))
+"""sin² + cos² = 1 and cosh² − sinh² = 1."""
+
+
+def _squares(found: dict[Expression, Fraction | float]) -> None:
+    for one, other, sign in _IDENTITIES:
+        for rest in list(found):
+            value = found.get(rest, 0)
+            for index, factor in enumerate(factors_of(rest)):
+                match factor:
+                    case Power(Apply(name, operands), Number(exponent)) if (
+                        name == one and exponent == 2
+                    ):
+                        square = Power(Apply(other, operands), number(2))
+                    case _:
+                        continue
+                outer = list(factors_of(rest))
+                outer.pop(index)
+                partner = collected_product([*outer, square])
+                if value and found.get(partner) == sign * value:
+                    del found[rest], found[partner]
+                    left = collected_product(outer)
+                    scale, left = coefficient(left)
+                    found[left] = found.get(left, Fraction(0)) + value * scale
+                    break
+
+
+def _choices(terms: Sequence[Expression]) -> list[Expression]:
+    """Choices by the same condition added case by case."""
+    kept: list[Expression] = []
+    for term in terms:
+        if isinstance(term, Apply) and term.function == "where":
+            condition, a, b = term.operands
+            for index, other in enumerate(kept):
+                match other:
+                    case Apply("where", (same, c, d)) if same == condition:
+                        both = (condition, collected_sum([c, a]), collected_sum([d, b]))
+                        kept[index] = _applied(Apply("where", both))
+                        break
+            else:
+                kept.append(term)
+        else:
+            kept.append(term)
+    return kept
+
+
+def factors_of(e: Expression) -> tuple[Expression, ...]:
+    return e.factors if isinstance(e, Product) else () if e == ONE else (e,)
+
+
+def base_and_exponent(e: Expression) -> tuple[Expression, Expression]:
+    return (e.base, e.exponent) if isinstance(e, Power) else (e, ONE)
+
+
+def collected_product(factors: Iterable[Expression]) -> Expression:
+    value: Fraction | float = Fraction(1)
+    powers: dict[Expression, Expression] = {}
+    known: dict[frozenset[Expression], Expression] = {}
+    exponents: list[Expression] = []
+    for factor in _opened(factors):
+        if isinstance(factor, Number):
+            value = value * factor.value
+            continue
+        base, exponent = base_and_exponent(factor)
+        if isinstance(base, Apply) and base.function == "exp" and isinstance(exponent, Number):
+            exponents.append(collected_product([exponent, base.operands[0]]))
+        else:
+            if isinstance(base, Sum):
+                base, sign = _known_base(base, exponent, known)
+                value = value * sign
+            powers[base] = collected_sum([powers[base], exponent]) if base in powers else exponent
+    if value == 0:
+        return ZERO
+    found = [collected_power(base, exponent) for base, exponent in _roots(powers).items()]
+    if exponents:
+        found.append(_applied(Apply("exp", (collected_sum(exponents),))))
+    if any(isinstance(factor, (Number, Product)) for factor in found):
+        return collected_product([Number(value), *found])
+    value, found = _content(value, _signs(found))
+    chosen = _into_choice(value, found)
+    if chosen is not None:
+        return chosen
+    ordered = sorted((factor for factor in found if factor != ONE), key=_rank)
+    return scaled(value, product(ordered))
+
+
+def _known_base(
+    base: Sum, exponent: Expression, known: dict[frozenset[Expression], Expression]
+) -> tuple[Expression, int]:
+    """The base met before that is the same (x + 1, 1 + x) or the opposite (x - 1, 1 - x)."""
+    terms = frozenset(base.terms)
+    if terms in known:
+        return known[terms], 1
+    negative = frozenset(opposite(term) for term in base.terms)
+    whole = isinstance(exponent, Number) and exponent.value == int(exponent.value)
+    if negative in known and whole and isinstance(exponent, Number):
+        return known[negative], -1 if int(exponent.value) % 2 else 1
+    known[terms] = base
+    return base, 1
+
+
+def _opened(factors: Iterable[Expression]) -> Iterable[Expression]:
+    for factor in factors:
+        yield from _opened(factor.factors) if isinstance(factor, Product) else (factor,)
+
+
+def _roots(powers: Mapping[Expression, Expression]) -> dict[Expression, Expression]:
+    """√2 √π as √(2π), above and below the bar."""
+    found = dict(powers)
+    for exponent in (HALF, negated(HALF)):
+        bases = [b for b, e in found.items() if e == exponent and isinstance(b, (Number, Constant))]
+        if len(bases) > 1:
+            for base in bases:
+                del found[base]
+            found[product(sorted(bases, key=lambda b: isinstance(b, Constant)))] = exponent
+    return found
+
+
+def _signs(factors: Sequence[Expression]) -> list[Expression]:
+    """|u| sgn(u) is u, and sgn(u)/|u| is 1/u."""
+    found = list(factors)
+    for factor in factors:
+        if isinstance(factor, Apply) and factor.function == "sign":
+            size = Apply("abs", factor.operands)
+            for exponent in (ONE, MINUS_ONE):
+                if collected_power(size, exponent) in found and factor in found:
+                    at = found.index(collected_power(size, exponent))
+                    found[at] = collected_power(factor.operands[0], exponent)
+                    found.remove(factor)
+                    return list(factors_of(collected_product(found)))
+    return found
+
+
+def _content(
+    value: Fraction | float, factors: Sequence[Expression]
+) -> tuple[Fraction | float, list[Expression]]:
+    """Integers common to all terms of a sum put in front of the product."""
+    if len(factors) + (abs(value) != 1) < 2:
+        return value, list(factors)
+    found = []
+    for factor in factors:
+        base, exponent = base_and_exponent(factor)
+        if isinstance(base, Sum) and exponent in (ONE, MINUS_ONE):
+            common = _common_number(base)
+            if common != 1:
+                inner = collected_sum([scaled(1 / common, term) for term in base.terms])
+                value = value * (common if exponent == ONE else 1 / common)
+                factor = collected_power(inner, exponent)
+        found.append(factor)
+    return value, found
+
+
+def _common_number(e: Sum) -> Fraction:
+    values = [coefficient(term)[0] for term in e.terms]
+    if not all(isinstance(v, Fraction) and v.denominator == 1 for v in values):
+        return Fraction(1)
+    common = reduce(math.gcd, (int(v) for v in values))
+    return Fraction(-common if all(v < 0 for v in values) else common)
+
+
+def _into_choice(value: Fraction | float, factors: Sequence[Expression]) -> Expression | None:
+    """A product with a choice between numbers, as a choice between products."""
+    for index, factor in enumerate(factors):
+        match factor:
+            case Apply("where", (condition, a, b)) if len(factors) + (value != 1) > 1:
+                rest = [*factors[:index], *factors[index + 1 :]]
+                if not rest or isinstance(a, Number) or isinstance(b, Number):
+                    a, b = (collected_product([Number(value), branch, *rest]) for branch in (a, b))
+                    return _applied(Apply("where", (condition, a, b)))
+    return None
+
+
+def _is_numeric(e: Expression) -> bool:
+    return all(isinstance(part, (Number, Constant, Product, Power)) for part in walk(e))
+
+
+def _rank(e: Expression) -> tuple[int, str]:
+    """Where a factor stands: constants, variables by name, powers and functions, sums."""
+    base, exponent = base_and_exponent(e)
+    numeric = isinstance(exponent, Number)
+    if isinstance(base, Symbol) and numeric:
+        return 1, base.name
+    if numeric and _is_numeric(base):
+        return 0, ""
+    if isinstance(base, Apply) and base.function != "exp":
+        return 2, base.function
+    return (3 if isinstance(base, Sum) else 2), ""
+
+
+def collected_power(base: Expression, exponent: Expression) -> Expression:
+    match base, exponent:
+        case _, Number(n) if n == 0:
+            return ONE
+        case _, Number(n) if n == 1:
+            return base
+        case Number(Fraction() as b), Number(Fraction() as n) if n.denominator == 1:
+            if b and abs(n) <= 64 and max(map(abs, b.as_integer_ratio())) ** abs(n) < 10**15:
+                return Number(b ** int(n))
+        case Number(Fraction() as b), Number(Fraction() as n) if n.denominator == 2 and b > 0:
+            roots = [math.isqrt(k) for k in b.as_integer_ratio()]
+            if [root**2 for root in roots] == list(b.as_integer_ratio()):
+                return collected_power(Number(Fraction(*roots)), Number(n * 2))
+        case Constant("e"), _:
+            return _applied(Apply("exp", (exponent,)))
+        case Apply("exp", (inner,)), Number():
+            return _applied(Apply("exp", (collected_product([exponent, inner]),)))
+        case Apply("abs", (inner,)), Number(n) if n == 2:
+            return collected_power(inner, exponent)
+        case Product(factors), Number(Fraction() as n) if n.denominator == 1 and (
+            n > 0 or not _is_numeric(base)
+        ):
+            return collected_product([collected_power(factor, exponent) for factor in factors])
+        case Power(inner, Number(Fraction() as m)), Number(Fraction() as n):
+            if n.denominator == 1 or m.denominator == 2:
+                return collected_power(inner, Number(m * n))
+    return Power(base, exponent)
+
+
+_AT_ZERO = {"exp": ONE, "sin": ZERO, "cos": ONE, "tan": ZERO, "sinh": ZERO, "cosh": ONE}
+_ODD = frozenset(["sin", "tan", "sinh", "tanh", "asin", "atan", "asinh", "atanh", "erf", "sign"])
+_EVEN = frozenset(["cos", "cosh", "abs"])
+
+
+def _applied(e: Apply) -> Expression:
+    match e:
+        case Apply(name, (Number(value),)) if value == 0 and name in _AT_ZERO:
+            return _AT_ZERO[name]
+        case Apply("exp", (Number(value),)) if value == 1:
+            return Constant("e")
+        case Apply("log", (Number(value),)) if value == 1:
+            return ZERO
+        case Apply("log", (Constant("e"),)):
+            return ONE
+        case Apply("exp", (Apply("log", (u,)),)) | Apply("log", (Apply("exp", (u,)),)):
+            return u
+        case Apply("exp", (Product((Number() as n, Apply("log", (u,)))),)):
+            return collected_power(u, n)
+        case Apply("where", (_, a, b)) if a == b:
+            return a
+        case Apply("where", (condition, Apply("where", (same, a, _)), b)) if same == condition:
+            return _applied(Apply("where", (condition, a, b)))
+        case Apply("where", (condition, a, Apply("where", (same, _, b)))) if same == condition:
+            return _applied(Apply("where", (condition, a, b)))
+        case Apply("abs", (Number(value),)):
+            return Number(value if value >= 0 else -value)
+        case Apply(name, (u,)) if name in _ODD and _leads_negative(u):
+            return negated(Apply(name, (opposite(u),)))
+        case Apply(name, (u,)) if name in _EVEN and _leads_negative(u):
+            return Apply(name, (opposite(u),))
+    return e
+
+
+def _leads_negative(e: Expression) -> bool:
+    return coefficient(e)[0] < 0
+
+
+def opposite(e: Expression) -> Expression:
+    value, rest = coefficient(e)
+    return scaled(-value, rest)

@@ -1,0 +1,247 @@
+"""An explanation: what was asked, the derivation, the result; and the forms it can be read in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.core.errors import NotationError
+from chainrule.explaining import steps as tree
+from chainrule.explaining.expression import Expression, from_json, size, substitute, to_json
+from chainrule.explaining.steps import Let, Named, Step, walk
+from chainrule.explaining.styles import LATEX, TEXT
+
+__all__ = ["Explanation", "Result", "Section"]
+
+VERSION = 1
+"""Of the JSON format."""
+
+_WRITTEN_OUT = 2000  # the longest result that is shown without names for its parts
+
+
+@dataclass(frozen=True)
+class Result:
+    """A derivative found: its name and formula; at a point its name there, and its value.
+
+    ``value`` is None where there is no point, or no derivative at the point.
+    """
+
+    name: Named
+    expression: Expression
+    there: Named | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of an explanation.
+
+    Attributes:
+        title: what it derives.
+        steps: its steps, each with those inside it.
+        parts: names for the parts of a function too long for one formula.
+        notes: what has to be said before.
+    """
+
+    title: Named
+    steps: tuple[Step, ...]
+    parts: tuple[Let, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """The derivation of derivatives of a function, step by step; see `explain`.
+
+    Attributes:
+        name: the function with its arguments, such as f(x, y).
+        function: its formula.
+        variables: its variables.
+        wrt: those with respect to which it was differentiated.
+        order: how often.
+        sections: the derivation.
+        results: the derivatives found, in the order of ``wrt``.
+        point: the point at which it was evaluated.
+        notes: what holds for the whole explanation.
+    """
+
+    name: Named
+    function: Expression
+    variables: tuple[str, ...]
+    wrt: tuple[str, ...]
+    order: int
+    sections: tuple[Section, ...]
+    results: tuple[Result, ...]
+    point: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all sections; each holds the steps that it needs as ``children``."""
+        return tuple(step for section in self.sections for step in section.steps)
+
+    def walk(self) -> Iterator[Step]:
+        """Every step, also those inside others, in reading order."""
+        for step in self.steps:
+            yield from walk(step)
+
+    @property
+    def unnamed(self) -> int:
+        """How many steps apply a rule that has no textbook name."""
+        return sum(not step.named for step in self.walk())
+
+    @property
+    def folded(self) -> int:
+        """How many steps are left out because the function is too large."""
+        return sum(step.folded for step in self.walk())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every step is shown, and by its name."""
+        return not self.unnamed and not self.folded
+
+    @property
+    def result(self) -> str:
+        """The derivatives as text that `cr.parse` reads back; several have commas between."""
+        return ", ".join(TEXT(result.expression) for result in self.results)
+
+    # -- forms ---------------------------------------------------------------------------------
+
+    def text(self, limit: int | None = None) -> str:
+        """Plain text; with ``limit`` only so many steps, and how many are left out."""
+        from chainrule.explaining.printers.text import to_text
+
+        return to_text(self, limit)
+
+    def markdown(self, limit: int | None = None) -> str:
+        """Markdown with LaTeX between dollar signs."""
+        from chainrule.explaining.printers.markup import to_markdown
+
+        return to_markdown(self, limit)
+
+    def latex(self, limit: int | None = None) -> str:
+        """LaTeX: lists of steps with displayed formulas, to be set inside a document."""
+        from chainrule.explaining.printers.markup import to_latex
+
+        return to_latex(self, limit)
+
+    def html(self, limit: int | None = None) -> str:
+        """A page that needs nothing else: formulas in MathML, sub-derivations to fold."""
+        from chainrule.explaining.printers.html import to_page
+
+        return to_page(self, limit)
+
+    def json(self, indent: int | None = None) -> str:
+        """JSON, which `from_json` reads back."""
+        return json.dumps(_to_data(self), indent=indent, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Explanation:
+        """The explanation that `json` wrote.
+
+        Raises:
+            NotationError: if the text is no explanation.
+        """
+        try:
+            return _from_data(json.loads(text))
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotationError(f"this is no explanation: {error!r}") from None
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        count = sum(1 for _ in self.walk())
+        return f"Explanation({self.results[0].name.text} = {self.result}; {count} steps)"
+
+    def _repr_html_(self) -> str:
+        from chainrule.explaining.printers.html import to_fragment
+
+        return to_fragment(self, None)
+
+    def _repr_latex_(self) -> str:
+        results = self.results
+        lines = [rf"{result.name.latex} = {LATEX(result.expression)}" for result in results]
+        return "$" + r",\quad ".join(lines) + "$"
+
+
+def written_out(e: Expression, lets: Mapping[str, Expression]) -> Expression:
+    """``e`` without the names of parts; with them if it would be too long to read."""
+    after = e
+    for name in reversed(list(lets)):
+        after = substitute(after, {name: lets[name]})
+        if size(after) > _WRITTEN_OUT:
+            return e
+    return after
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+
+def _to_data(found: Explanation) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "name": tree.subject_to_json(found.name),
+        "function": to_json(found.function),
+        "variables": list(found.variables),
+        "wrt": list(found.wrt),
+        "order": found.order,
+        "sections": [
+            {
+                "title": tree.subject_to_json(section.title),
+                "steps": [tree.step_to_json(step) for step in section.steps],
+                "parts": [[let.name, to_json(let.expression)] for let in section.parts],
+                "notes": list(section.notes),
+            }
+            for section in found.sections
+        ],
+        "results": [
+            {
+                "name": tree.subject_to_json(result.name),
+                "expression": to_json(result.expression),
+                "there": None if result.there is None else tree.subject_to_json(result.there),
+                "value": result.value,
+            }
+            for result in found.results
+        ],
+        "point": [list(pair) for pair in found.point],
+        "notes": list(found.notes),
+    }
+
+
+def _named(data: Mapping[str, Any]) -> Named:
+    return Named(data["text"], data["latex"])
+
+
+def _from_data(data: Mapping[str, Any]) -> Explanation:
+    if data["version"] != VERSION:
+        raise ValueError(f"version {data['version']}, not {VERSION}")
+    return Explanation(
+        name=_named(data["name"]),
+        function=from_json(data["function"]),
+        variables=tuple(data["variables"]),
+        wrt=tuple(data["wrt"]),
+        order=data["order"],
+        sections=tuple(
+            Section(
+                title=_named(section["title"]),
+                steps=tuple(tree.step_from_json(step) for step in section["steps"]),
+                parts=tuple(Let(name, from_json(e)) for name, e in section["parts"]),
+                notes=tuple(section["notes"]),
+            )
+            for section in data["sections"]
+        ),
+        results=tuple(
+            Result(
+                name=_named(result["name"]),
+                expression=from_json(result["expression"]),
+                there=None if result["there"] is None else _named(result["there"]),
+                value=result["value"],
+            )
+            for result in data["results"]
+        ),
+        point=tuple((name, value) for name, value in data["point"]),
+        notes=tuple(data["notes"]),
+    )

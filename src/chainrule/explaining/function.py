@@ -1,0 +1,176 @@
+"""What is to be explained, as a graph: a formula, or a Python function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.errors import ArgumentError, GradientError, TraceError
+from chainrule.core.graph import replace
+from chainrule.core.node import Node, input_node, variable
+from chainrule.core.types import array_type
+from chainrule.lift import FLOAT, as_node, floating
+from chainrule.notation import Formula, canonical, parse
+from chainrule.notation.functions import CONSTANTS, lookup
+from chainrule.tensor import Tensor
+from chainrule.tracing import trace
+
+__all__ = ["Function", "read_function"]
+
+SCALAR = array_type((), FLOAT)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A scalar function of scalar variables.
+
+    Attributes:
+        names: the variables, in order.
+        holes: an input node for each.
+        output: the result.
+        point: the values at which it shall be evaluated, in the order of ``names``; may be empty.
+        notes: what has to be said about it.
+    """
+
+    names: tuple[str, ...]
+    holes: tuple[Node, ...]
+    output: Node
+    point: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+
+
+def read_function(f: Any, args: Sequence[Any], at: Any) -> Function:
+    """The graph of ``f``, and the point.
+
+    Raises:
+        ParseError: if the text is no formula.
+        ArgumentError: if ``f``, ``args`` or ``at`` do not fit together.
+        GradientError: if it is no scalar function of scalars.
+    """
+    if args and at is not None:
+        raise ArgumentError("give the point once: as arguments after the function, or as at=")
+    if isinstance(f, (str, Formula)):
+        return _from_formula(parse(f) if isinstance(f, str) else f, args, at)
+    if callable(f):
+        return _from_python(f, args, at)
+    raise ArgumentError(
+        f"explain takes a formula as text or a function, not {type(f).__name__}; for example "
+        "cr.explain('x^2 sin x')"
+    )
+
+
+def _from_formula(formula: Formula, args: Sequence[Any], at: Any) -> Function:
+    if not formula.names:
+        formula = parse(formula.text, names=("x",))  # a constant is a constant function of x
+    holes = {name: input_node(SCALAR) for name in formula.names}
+    output = formula.node(holes)
+    if not output.type.is_float:
+        raise GradientError(
+            f"{formula.text!r} is a condition, true or false, and has no derivative; of an "
+            "equation give one side"
+        )
+    point = _point(formula.names, args, at)
+    return Function(formula.names, tuple(holes.values()), output, point)
+
+
+def _from_python(f: Callable[..., Any], args: Sequence[Any], at: Any) -> Function:
+    names = _parameters(f, len(args) or None)
+    point = _point(names, args, at)
+    notes: tuple[str, ...] = ()
+    try:
+        graph = trace(f, *[point.get(name, 1.0) for name in names]).graph
+        holes, outputs = graph.inputs, graph.outputs
+    except TraceError as error:
+        if not point:
+            raise ArgumentError(
+                "the function asks for the value of a variable (an if, or float()), so it can only "
+                "be explained at a point: give its arguments, as in cr.explain(f, 2.0); it asks "
+                f"in {error.location}"
+            ) from error
+        holes, outputs = _branch_taken(f, point)
+        place = ", ".join(f"{name} = {value:g}" for name, value in point.items())
+        notes = (
+            f"the function decides by values (an if in Python): explained is the branch taken at "
+            f"{place}; elsewhere another may hold",
+        )
+    if len(outputs) != 1 or outputs[0].type.size != 1:
+        raise GradientError(
+            "explained are functions with one scalar result; this one returns "
+            + (f"{len(outputs)} results" if len(outputs) != 1 else f"{outputs[0].type!r}")
+        )
+    return Function(names, holes, floating(outputs[0]), point, notes)
+
+
+def _branch_taken(
+    f: Callable[..., Any], point: Mapping[str, float]
+) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The graph of ``f`` as it runs at the point."""
+    leaves = [variable(np.float64(value)) for value in point.values()]
+    holes = tuple(input_node(SCALAR) for _ in leaves)
+    result = as_node(f(*map(Tensor, leaves)))
+    return holes, replace([result], dict(zip(leaves, holes, strict=True)))
+
+
+def _parameters(f: Callable[..., Any], count: int | None) -> tuple[str, ...]:
+    """The names of the arguments: as many as are given, or all that have no default."""
+    try:
+        found = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        found = []
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    known = [p.name for p in found if p.kind in positional]
+    needed = [p.name for p in found if p.kind in positional and p.default is p.empty]
+    names = needed if count is None else known[:count]
+    names += [f"x_{index}" for index in range(len(names) + 1, (count or 0) + 1)]
+    if not names:
+        raise ArgumentError("the function has no arguments to differentiate with respect to")
+    return tuple(_readable(name) for name in names)
+
+
+def _readable(name: str) -> str:
+    """The name of a parameter as formulas write it."""
+    name = canonical(name)
+    if name in CONSTANTS or lookup(name) is not None or not name.isascii():
+        raise ArgumentError(
+            f"a parameter called {name!r} would be read as something else in a formula; give it "
+            "another name, such as x"
+        )
+    return name
+
+
+def _point(names: Sequence[str], args: Sequence[Any], at: Any) -> dict[str, float]:
+    """The value of each variable; empty if there is no point."""
+    if at is None and not args:
+        return {}
+    if isinstance(at, Mapping):
+        given = {name if name in names else canonical(str(name)): v for name, v in at.items()}
+    else:
+        values = args or (at if isinstance(at, (tuple, list)) else (at,))
+        if len(values) != len(names):
+            raise ArgumentError(
+                f"the function takes {len(names)} values ({', '.join(names) or 'none'}), not "
+                f"{len(values)}"
+            )
+        given = dict(zip(names, values, strict=True))
+    unknown = [name for name in given if name not in names]
+    missing = [name for name in names if name not in given]
+    if unknown or missing:
+        what = f"no variable {unknown[0]!r}" if unknown else f"no value for {missing[0]}"
+        raise ArgumentError(f"at: {what}; the variables are {', '.join(names) or 'none'}")
+    return {name: _number(name, given[name]) for name in names}
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise GradientError(
+            f"explained are functions of scalars so far; {name} is given as {type(value).__name__}"
+        ) from None
+    if not np.isfinite(found):
+        raise ArgumentError(f"at: {name} is {found}; it must be finite")
+    return found

@@ -1,0 +1,1 @@
+"""Printers of explanations. Each writes the same `outline` in its own way."""

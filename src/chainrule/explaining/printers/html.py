@@ -1,0 +1,99 @@
+"""Explanations as HTML: formulas in MathML, which browsers show without any library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.printers.outline import Atom, Entry, Row, outline
+from chainrule.explaining.printers.text import written
+from chainrule.explaining.steps import Derivative, Named
+from chainrule.explaining.styles import MATHML
+from chainrule.explaining.writing import FRACTION
+
+__all__ = ["to_fragment", "to_page"]
+
+_STYLE = """
+.cr-explain { font: 16px/1.7 system-ui, sans-serif; max-width: 56em; }
+.cr-explain details { margin: .1em 0 .1em .4em; padding-left: .9em;
+  border-left: 2px solid color-mix(in srgb, currentColor 20%, transparent); }
+.cr-explain p { margin: .1em 0 .1em .4em; padding-left: .9em; }
+.cr-explain summary { cursor: pointer; }
+.cr-explain .rule { font-weight: 600; }
+.cr-explain .words, .cr-explain .law { opacity: .7; font-size: .9em; margin-left: 1em; }
+.cr-explain .note { font-style: italic; }
+.cr-explain .result { font-size: 1.15em; margin-top: .8em; }
+"""
+
+
+def to_page(found: Explanation, limit: int | None = None) -> str:
+    """A whole page."""
+    title = escape(written((found.name, "=", found.function)))
+    head = f'<meta charset="utf-8"><title>{title}</title>'
+    body = to_fragment(found, limit)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}</body>\n</html>\n'
+    )
+
+
+def to_fragment(found: Explanation, limit: int | None = None) -> str:
+    """The explanation alone, to be put into a page or a notebook."""
+    lines = "\n".join(_lines(found, limit))
+    return f'<div class="cr-explain"><style>{_STYLE}</style>\n{lines}\n</div>\n'
+
+
+def _lines(found: Explanation, limit: int | None) -> Iterator[str]:
+    open_depths: list[int] = []
+    for entry in outline(found, limit):
+        while open_depths and entry.depth <= open_depths[-1]:
+            open_depths.pop()
+            yield "</details>"
+        if entry.kind == "step":
+            open_depths.append(entry.depth)
+            yield f'<details open="open"><summary>{_entry(entry)}</summary>'
+        elif entry.kind == "section":
+            yield f"<h3>{_entry(entry)}</h3>"
+        else:
+            yield f'<p class="{entry.kind}">{_entry(entry)}</p>'
+    yield from ["</details>"] * len(open_depths)
+
+
+def _entry(entry: Entry) -> str:
+    math = _formula(entry.row) if entry.row else ""
+    number = f"{entry.number}. " if entry.number is not None and entry.kind != "see" else ""
+    law = f'<span class="law">{escape(entry.law.text)}</span>' if entry.law is not None else ""
+    words = escape(entry.words)
+    match entry.kind:
+        case "function" | "section" | "result" | "value":
+            return math
+        case "note" | "folded":
+            return words
+        case "step":
+            return f'{number}<span class="rule">{words}</span>: {math}{law}'
+        case "let":
+            return f"let {math}"
+        case "see":
+            return f'{math}<span class="words">as in {words}</span>'
+        case "claim":
+            return f'{number}{math}<span class="words">{words}</span>{law}'
+        case _:
+            return f'{math}<span class="words">{words}</span>'
+
+
+def _formula(row: Row) -> str:
+    return f"<math><mrow>{''.join(map(_atom, row))}</mrow></math>"
+
+
+def _atom(atom: Atom) -> str:
+    if isinstance(atom, str):
+        if not atom:
+            return ""
+        return f"<mtext>&nbsp;{escape(atom)}&nbsp;</mtext>" if " " in atom else f"<mo>{atom}</mo>"
+    if isinstance(atom, Named):
+        return f"<mtext>{escape(atom.text)}</mtext>"
+    if isinstance(atom, Derivative):
+        d = f"<mi>{'∂' if atom.partial else 'd'}</mi>"
+        below = f"<mrow>{d}{MATHML.symbol(atom.variable)}</mrow>"
+        return f"<mfrac>{d}{below}</mfrac>{MATHML.within(atom.of, FRACTION)}"
+    return MATHML(atom)

@@ -1,0 +1,76 @@
+"""`chainrule explain`: what it prints, and how it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import chainrule as cr
+from chainrule.cli import app
+from chainrule.cli.explain import COLOURS
+from chainrule.explaining import Explanation
+from chainrule.explaining.printers.text import segments
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["explain", *arguments])
+
+
+def test_the_example_of_the_manual() -> None:
+    result = run("log(1+exp(-y*w*x))", "--wrt", "w", "--at", "y=1,w=0.5,x=2")
+    assert result.exit_code == 0
+    assert "y, x are held constant" in result.output
+    assert "let u = 1 + e^(-y w x)" in result.output
+    assert "∂f/∂w (1, 1/2, 2) = -0.53788284274" in result.output
+
+
+def test_piped_it_is_the_plain_text() -> None:
+    assert run("(3x + 1)^4").output.rstrip("\n") == cr.explain("(3x + 1)^4").text()
+    assert run("-x^2").output.splitlines()[-1] == "f′(x) = -2x"
+
+
+def test_every_colour_is_used() -> None:
+    found = cr.explain("relu(sin(x))", at=0)
+    kinds = {kind for line in segments(found) for kind, _ in line}
+    assert COLOURS.keys() <= kinds
+
+
+def test_other_forms(tmp_path: Path) -> None:
+    assert run("x^2", "--html").output.startswith("<!DOCTYPE html>")
+    assert run("x^2", "--latex").output.startswith(r"\[ f(x) = x^{2} \]")
+    assert run("x^2", "--format", "markdown").output.startswith("$f(x) = x^{2}$")
+    assert Explanation.from_json(run("x^2", "--format", "json").output) == cr.explain("x^2")
+    path = tmp_path / "page.html"
+    assert run("x^2", "--html", "-o", str(path)).output == ""
+    assert "<math>" in path.read_text(encoding="utf-8")
+    assert json.loads(run("x^2", "--format", "json").output)["wrt"] == ["x"]
+
+
+def test_order_and_limit() -> None:
+    assert (
+        "f′ = 0 and f″ = 6 > 0: a local minimum"
+        in run("x^3 - 3x", "--order", "2", "--at", "x=1").output
+    )
+    assert "further steps" in run("sin(cos(x^2))", "--limit", "1").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x +* 2"], "\n     ^"),
+        (["x^2", "--wrt", "z"], "--wrt: the formula has no variable 'z'"),
+        (["x^2", "--at", "z=1"], "--at: the formula has no variable 'z'"),
+        (["x y", "--at", "x=1"], "no value for y"),
+        (["ln x", "--at", "x=-1"], "no finite value at x = -1"),
+        (["x > 1"], "is a condition"),
+        (["x, y"], "these are 2 formulas"),
+        (["x^2", "--html", "--latex"], "choose one of"),
+        (["x^2", "--wtr", "x"], "did you mean --wrt?"),
+        (["x^2", "-o", "/nowhere/at/all", "--html"], "cannot write"),
+    ],
+)
+def test_refusals_end_with_code_2_and_say_why(arguments: list[str], words: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
