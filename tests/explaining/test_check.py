@@ -58,3 +58,4 @@ def test_a_function_without_values_is_refused() -> None:
 
 def test_textbook_forms_may_lose_digits_where_the_engine_does_not() -> None:
     assert cr.explain("ln(1 - σ(20 x + 10))").complete
+    assert cr.explain("ln(1 - σ(100x))", order=2).result == "-10000σ(100x) (1 - σ(100x))"

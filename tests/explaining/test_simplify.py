@@ -98,6 +98,8 @@ def as_expression(text: str) -> Expression:
         ("ln(e^x)", "x"),
         ("e^(3 ln x)", "x³"),
         ("|x| sgn(x)", "x"),
+        ("x sgn(x)", "|x|"),
+        ("(x sgn(x) - |x|)/x^2", "0"),
         ("(1 - x)/(x - 1)", "-1"),
         ("sin(-x)", "-sin(x)"),
         ("cos(-x)", "cos(x)"),

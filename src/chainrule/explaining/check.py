@@ -47,7 +47,7 @@ def points_for(
     with np.errstate(all="ignore"):
         for index in range(TRIED):
             values = [_drawn(rng, index, near.get(hole)) for hole in inputs]
-            if all(np.isfinite(value) for value in graph.evaluate(values)):
+            if _is_fit(graph, values):
                 found.append(values)
                 if len(found) == POINTS:
                     break
@@ -57,6 +57,26 @@ def points_for(
             "give a point of its domain with at="
         )
     return found
+
+
+_STEPS = ((1e-5, 1e-3), (1e-3, 0.1))
+"""Relative steps, and how far the values around a point may be from an even course."""
+
+
+def _is_fit(graph: Graph, point: list[Any]) -> bool:
+    """Whether all outputs are finite at a point, and more than rounding.
+
+    Small steps change what is smooth evenly; what has lost its digits, as 1 − σ(30) has, unevenly.
+    """
+    here = graph.evaluate(point)
+    if not all(np.isfinite(value) for value in here):
+        return False
+    for step, uneven in _STEPS:
+        before, after = (graph.evaluate([v * (1 + h) for v in point]) for h in (-step, step))
+        for a, b, c in zip(before, here, after, strict=True):
+            if abs(a - 2 * b + c) > uneven * abs(b) + 1e-12:
+                return False
+    return True
 
 
 _RANGES = ((-1.5, 1.5), (0.1, 2.0), (-0.95, 0.95), (1.1, 2.5), (-0.2, 0.2))

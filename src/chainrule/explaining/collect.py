@@ -232,15 +232,18 @@ def _roots(powers: Mapping[Expression, Expression]) -> dict[Expression, Expressi
 
 
 def _signs(factors: Sequence[Expression]) -> list[Expression]:
-    """|u| sgn(u) is u, and sgn(u)/|u| is 1/u."""
+    """|u| sgn(u) is u, u sgn(u) is |u|, and sgn(u)/|u| is 1/u."""
     found = list(factors)
     for factor in factors:
         if isinstance(factor, Apply) and factor.function == "sign":
             size = Apply("abs", factor.operands)
-            for exponent in (ONE, MINUS_ONE):
-                if collected_power(size, exponent) in found and factor in found:
-                    at = found.index(collected_power(size, exponent))
-                    found[at] = collected_power(factor.operands[0], exponent)
+            (inner,) = factor.operands
+            for base, other in ((size, inner), (inner, size)):
+                for exponent in (ONE, MINUS_ONE):
+                    if collected_power(base, exponent) not in found:
+                        continue
+                    at = found.index(collected_power(base, exponent))
+                    found[at] = collected_power(other, exponent)
                     found.remove(factor)
                     return list(factors_of(collected_product(found)))
     return found
