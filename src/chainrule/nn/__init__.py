@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         poisson_nll,
     )
     from chainrule.nn.mlp import MLP
-    from chainrule.nn.module import Module, intercept, observe, parameter
+    from chainrule.nn.module import Module, parameter
     from chainrule.nn.multihead import KVCache, MultiheadAttention
     from chainrule.nn.normalisation import (
         BatchNorm,
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         LayerNorm,
         RMSNorm,
     )
+    from chainrule.nn.observing import intercept, observe
     from chainrule.nn.pooling import (
         AdaptiveAvgPool1d,
         AdaptiveAvgPool2d,
@@ -275,8 +276,6 @@ later(
         "mlp": ("MLP",),
         "module": (
             "Module",
-            "intercept",
-            "observe",
             "parameter",
         ),
         "multihead": (
@@ -289,6 +288,10 @@ later(
             "InstanceNorm",
             "LayerNorm",
             "RMSNorm",
+        ),
+        "observing": (
+            "intercept",
+            "observe",
         ),
         "pooling": (
             "AdaptiveAvgPool1d",

@@ -11,9 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 import numpy as np
@@ -23,9 +21,10 @@ from chainrule.core.errors import ChainRuleError, TraceError, TreeError
 from chainrule.core.node import INPUT, Node, now
 from chainrule.lift import to_numpy
 from chainrule.modes import current
+from chainrule.nn.observing import observed
 from chainrule.tensor import Tensor, tensor
 
-__all__ = ["Module", "intercept", "observe"]
+__all__ = ["Module", "parameter", "static_parts", "trainable"]
 
 
 @dataclass_transform(eq_default=False)
@@ -65,7 +64,7 @@ class Module:
         if inspect.get_annotations(cls) and not written:
             dataclasses.dataclass(cls, eq=False, repr=False)
         if "__call__" in vars(cls):
-            cls.__call__ = _observed(cls.__call__)  # type: ignore[method-assign]
+            cls.__call__ = observed(cls.__call__)  # type: ignore[method-assign]
         tree.register(cls, _take_apart, functools.partial(_put_together, cls))
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -416,78 +415,6 @@ def _nested_repr(value: Any) -> str:
     else:
         return f" {getattr(value, '__name__', None) or repr(value)}"
     return "".join(f"\n{item}" for item in items).replace("\n", "\n  ")
-
-
-# -- observing the calls ---------------------------------------------------------------------------
-
-Observer = Callable[[Module, Any], None]
-Interceptor = Callable[[Module, tuple[Any, ...], Any], Any]
-
-
-class _Observers(threading.local):
-    active: Observer | None = None
-    interceptor: Interceptor | None = None
-    entering: Callable[[Module], None] | None = None
-
-
-_observers = _Observers()
-
-
-def _observed(call: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(call)
-    def wrapper(self: Module, *args: Any, **kwargs: Any) -> Any:
-        if _observers.entering is not None:
-            _observers.entering(self)
-        output = call(self, *args, **kwargs)
-        if _observers.interceptor is not None:
-            output = _observers.interceptor(self, args, output)
-        if _observers.active is not None:
-            _observers.active(self, output)
-        return output
-
-    return wrapper
-
-
-@contextmanager
-def observe(observer: Observer, entering: Callable[[Module], None] | None = None) -> Iterator[None]:
-    """Within the block, in this thread, tell ``observer`` the output of every module called.
-
-    Args:
-        observer: called with the module and its output.
-        entering: called with the module before it computes.
-    """
-    before = _observers.active, _observers.entering
-    _observers.active, _observers.entering = observer, entering
-    try:
-        yield
-    finally:
-        _observers.active, _observers.entering = before
-
-
-@contextmanager
-def intercept(interceptor: Interceptor) -> Iterator[None]:
-    """Within the block, in this thread, replace the output of every module called.
-
-    Args:
-        interceptor: ``interceptor(module, args, output)`` gives what is returned in place of the
-            output; ``args`` are the positional arguments of the call.
-
-    A zero that is added to an output has the cotangent of the output for a gradient:
-
-    >>> import chainrule as cr
-    >>> layer = cr.nn.Linear(2, 1, key=cr.random.key(0), dtype="float64")
-    >>> def loss(zero):
-    ...     with cr.nn.intercept(lambda module, args, output: output + zero):
-    ...         return (3.0 * layer(cr.ones((1, 2)))).sum()
-    >>> cr.grad(loss)(cr.zeros((1, 1)))
-    tensor([[3.]])
-    """
-    before = _observers.interceptor
-    _observers.interceptor = interceptor
-    try:
-        yield
-    finally:
-        _observers.interceptor = before
 
 
 def parameter(value: Any, dtype: Any = "float32") -> Tensor:

@@ -12,7 +12,8 @@ from chainrule.core import tree
 from chainrule.core.node import Node, input_node, now, topological
 from chainrule.core.types import ArrayType
 from chainrule.lift import is_number
-from chainrule.nn.module import Module, observe
+from chainrule.nn.module import Module
+from chainrule.nn.observing import observe
 from chainrule.ops.parts import slice_
 from chainrule.ops.record import Call, Projection
 from chainrule.ops.shape import alias, broadcast_, permute_, reshape_

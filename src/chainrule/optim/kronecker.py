@@ -25,7 +25,8 @@ from chainrule.core.node import topological
 from chainrule.functions import linalg
 from chainrule.nn.convolution import Conv1d, Conv2d, Conv3d
 from chainrule.nn.linear import Linear
-from chainrule.nn.module import Module, intercept
+from chainrule.nn.module import Module
+from chainrule.nn.observing import intercept
 from chainrule.optim.curvature import spectrum
 from chainrule.optim.transform import Problem
 from chainrule.tensor import Tensor

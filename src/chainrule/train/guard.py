@@ -13,7 +13,8 @@ from chainrule.compiling.finite import blame
 from chainrule.core import errors as core_errors
 from chainrule.core import tree
 from chainrule.core.errors import ChainRuleError, DomainError
-from chainrule.nn.module import Module, observe
+from chainrule.nn.module import Module
+from chainrule.nn.observing import observe
 from chainrule.tensor import Tensor, no_grad
 from chainrule.tracing import trace
 from chainrule.train.step import Loss, Step, Tensors
