@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ["in_chainrule"]
 
 _NAMES = {
@@ -111,13 +113,25 @@ _NAMES = {
 
 
 def in_chainrule(package: str, name: str) -> str:
-    """The end of the message that a package has no such name.
+    """The end of the message that a package has no such name: what other libraries mean by it, or
+    the name that was probably meant.
 
+    >>> import chainrule.nn
     >>> from chainrule.core.elsewhere import in_chainrule
     >>> in_chainrule("chainrule.nn", "MSELoss")
     '; in chainrule: nn.mse'
-    >>> in_chainrule("chainrule.nn", "mse")
+    >>> in_chainrule("chainrule.nn", "Conv2D")
+    '; did you mean Conv2d?'
+    >>> in_chainrule("chainrule.nn", "helicopter")
     ''
     """
     ours = _NAMES.get(package, {}).get(name)
-    return "" if ours is None else f"; in chainrule: {ours}"
+    if ours is not None:
+        return f"; in chainrule: {ours}"
+    if name.startswith("_"):  # asked for by programs, not typed
+        return ""
+    import difflib  # here, since programs that run need no hints
+
+    known = {own.lower(): own for own in dir(sys.modules[package]) if not own.startswith("_")}
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.8)
+    return f"; did you mean {known[near[0]]}?" if near else ""

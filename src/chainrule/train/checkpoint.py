@@ -159,8 +159,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         _, arrays, description = read_described(path, CHECKPOINT)
     except DamagedFileError as error:
         older = [x for x in checkpoints_in(path.parent) if steps_of(x) < steps_of(path)]
-        offer = f'go on from the one before it: resume="{older[0]}"' if older else "there is none"
-        raise CheckpointError(f"{_first_line(error)}; of earlier checkpoints {offer}") from None
+        offer = (
+            f'To go on from the one before it: resume="{older[0]}"' if older else "It is the first"
+        )
+        raise CheckpointError(f"{_first_line(error)}. {offer}") from None
     return Checkpoint(path, arrays, description)
 
 
