@@ -29,7 +29,9 @@ def environment(**more: str) -> dict[str, str]:
     """
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     fixed = {**dict.fromkeys(threads, str(THREADS)), "OPENBLAS_THREAD_TIMEOUT": "20"}
-    return {**os.environ, **fixed, **more}
+    given = {**os.environ, **fixed, **more}
+    given.pop("PYTHONDONTWRITEBYTECODE", None)  # users start with byte code
+    return given
 
 
 def main(arguments: Sequence[str]) -> int:
