@@ -9,7 +9,7 @@ evaluated and compared with what the engine computed. `explain` is the entrance.
 * `steps`: the steps, as data.
 * `derive`, `rules`: from the pass over the graph to steps.
 * `check`: holding every line against the engine.
-* `scalar`, `function`, `point`: what is explained of scalar functions.
+* `scalar`, `function`, `point`, `sides`: what is explained of scalar functions.
 * `printers`: text, Markdown, LaTeX, HTML.
 """
 

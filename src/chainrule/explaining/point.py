@@ -15,6 +15,7 @@ from chainrule.explaining.explanation import Section
 from chainrule.explaining.expression import Expression, Number, substitute, symbols
 from chainrule.explaining.function import Function
 from chainrule.explaining.reading import constant
+from chainrule.explaining.sides import one_sided, rounded
 from chainrule.explaining.steps import Line, Named, Step
 
 __all__ = ["at_point", "second_derivative_test"]
@@ -85,49 +86,24 @@ def _value(function: Function, node: Node, point: Sequence[Any]) -> float:
     return float(np.reshape(found, ()))
 
 
-_NEAR, _FAR = 1e-7, 1e-5
-_JUMP = 1e-3
-
-
 def _sides(function: Function, wrt: tuple[str, ...], engine: Node) -> list[str]:
     """Where the point has no derivative: the jump, or the one-sided derivatives."""
     index = function.names.index(wrt[0])
+
+    def along(node: Node) -> Callable[[float], float]:
+        def beside(step: float) -> float:
+            point = list(function.point.values())
+            point[index] += step
+            return _value(function, node, point)
+
+        return beside
+
     scale = max(1.0, abs(function.point[wrt[0]]))
-
-    def beside(node: Node, step: float) -> float:
-        point = list(function.point.values())
-        point[index] += step * scale
-        return _value(function, node, point)
-
-    middle = _value(function, function.output, list(function.point.values()))
-    words, slopes = [], []
-    for side, sign in (("left", -1.0), ("right", 1.0)):
-        near, far = (beside(engine, sign * step) for step in (_NEAR, _FAR))
-        value = beside(function.output, sign * _NEAR)
-        if not np.isfinite(value):
-            words.append(f"there is no value on the {side}")
-            slopes.append(np.nan)
-        elif abs(value - middle) > _JUMP * max(1.0, abs(middle)) and abs(near) < _JUMP / _NEAR:
-            words.append(f"the function jumps on the {side}")
-            slopes.append(np.inf)
-        elif not np.isfinite(near) or abs(near) > 4 * abs(far) + 10:
-            words.append(f"the slope on the {side} is infinite")
-            slopes.append(np.inf)
-        else:
-            limit = near + (near - far) * _NEAR / (_FAR - _NEAR)
-            words.append(f"the derivative from the {side} is {_rounded(limit)}")
-            slopes.append(limit)
-    left, right = slopes
-    smooth = np.isfinite(left) and np.isfinite(right)
-    if smooth and abs(left - right) <= 1e-4 * max(1.0, abs(left), abs(right)):
+    words = one_sided(along(function.output), along(engine), scale)
+    if not words:
         return []
-    along = f" in {wrt[0]}" if len(function.names) > 1 else ""
-    return [f"the function is not differentiable{along} at {place(function)}", *words]
-
-
-def _rounded(value: float) -> str:
-    text = f"{value:.6g}"
-    return "0" if text in ("-0", "0") or abs(value) < 1e-6 else text
+    direction = f" in {wrt[0]}" if len(function.names) > 1 else ""
+    return [f"the function is not differentiable{direction} at {place(function)}", *words]
 
 
 # -- the second-derivative test --------------------------------------------------------------------
@@ -176,10 +152,10 @@ def _verdict(function: Function, variables: Sequence[str], slopes: Any, hessian:
         kind, sign = ("minimum", ">") if value > 0 else ("maximum", "<")
         return [f"f′ = 0 and f″ = {value:.6g} {sign} 0: a local {kind}{held}"]
     eigenvalues = np.linalg.eigvalsh(hessian)
-    listed = ", ".join(_rounded(v) for v in eigenvalues)
+    listed = ", ".join(rounded(v) for v in eigenvalues)
     head = f"the gradient is 0, and the Hessian has the eigenvalues {listed}"
     if len(slopes) == 2:
-        head = f"the gradient is 0, det H = {_rounded(np.linalg.det(hessian))}, "
+        head = f"the gradient is 0, det H = {rounded(np.linalg.det(hessian))}, "
         head += f"and H has the eigenvalues {listed}"
     margin = 1e-12 * size
     if np.all(eigenvalues > margin):

@@ -1,0 +1,60 @@
+"""Where a function has no derivative: what holds on each side of the point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+__all__ = ["one_sided", "rounded"]
+
+Along = Callable[[float], float]
+"""A quantity as a function of the signed step away from the point."""
+
+_NEAR, _FAR = 1e-7, 1e-5
+_JUMP = 1e-3
+
+
+def one_sided(value: Along, slope: Along, scale: float = 1.0) -> list[str]:
+    """What the function does on the left and on the right; nothing if it has a derivative.
+
+    Args:
+        value: the function, by the step from the point.
+        slope: its derivative as the engine computes it, by the step.
+        scale: the size of the variable, by which steps are multiplied.
+
+    >>> import math
+    >>> one_sided(abs, lambda t: math.copysign(1.0, t))
+    ['the derivative from the left is -1', 'the derivative from the right is 1']
+    >>> one_sided(math.exp, math.exp)
+    []
+    """
+    middle = value(0.0)
+    words, slopes = [], []
+    for side, sign in (("left", -scale), ("right", scale)):
+        near, far = (slope(sign * step) for step in (_NEAR, _FAR))
+        beside = value(sign * _NEAR)
+        if not np.isfinite(beside):
+            words.append(f"there is no value on the {side}")
+            slopes.append(np.nan)
+        elif abs(beside - middle) > _JUMP * max(1.0, abs(middle)) and abs(near) < _JUMP / _NEAR:
+            words.append(f"the function jumps on the {side}")
+            slopes.append(np.inf)
+        elif not np.isfinite(near) or abs(near) > 4 * abs(far) + 10:
+            words.append(f"the slope on the {side} is infinite")
+            slopes.append(np.inf)
+        else:
+            limit = near + (near - far) * _NEAR / (_FAR - _NEAR)
+            words.append(f"the derivative from the {side} is {rounded(limit)}")
+            slopes.append(limit)
+    left, right = slopes
+    smooth = np.isfinite(left) and np.isfinite(right)
+    if smooth and abs(left - right) <= 1e-4 * max(1.0, abs(left), abs(right)):
+        return []
+    return words
+
+
+def rounded(value: float) -> str:
+    """Six digits; what is rounding alone is 0."""
+    text = f"{value:.6g}"
+    return "0" if text in ("-0", "0") or abs(value) < 1e-6 else text
