@@ -17,7 +17,7 @@ from chainrule.lift import as_node, is_number
 from chainrule.ops.shape import alias
 from chainrule.tensor import Tensor, mode
 
-__all__ = ["Program", "trace", "trace_types"]
+__all__ = ["Program", "input_names", "trace", "trace_types"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,7 +101,7 @@ def trace_types(
     for node, found in notes.items():
         node = moved.get(node, node)
         lines[node] = lines.get(node, frozenset()) | found
-    graph = Graph(holes, outputs, _names(f, structure), lines)
+    graph = Graph(holes, outputs, input_names(f, structure), lines)
     return Program(graph, structure, result)
 
 
@@ -120,7 +120,7 @@ def without_aliases(outputs: Sequence[Node], since: int = 0) -> tuple[list[Node]
     return [done[output] for output in outputs], done
 
 
-def _names(f: Callable[..., Any], structure: Tree) -> list[str]:
+def input_names(f: Callable[..., Any], structure: Tree) -> list[str]:
     """A name for each leaf: the parameter's own, and the path inside it."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
