@@ -14,6 +14,7 @@ from chainrule.cli.formulas import FormulaCommand, decimal_point, read_names, re
 from chainrule.cli.output import console, fail
 from chainrule.core.errors import ChainRuleError
 from chainrule.explaining import Explanation, explain
+from chainrule.explaining.kinds import KINDS
 from chainrule.explaining.printers.text import segments
 from chainrule.notation import Formula, canonical, parse, parse_many
 
@@ -29,6 +30,8 @@ chainrule explain '(3x + 1)^4'
 chainrule explain 'log(1+exp(-y*w*x))' --wrt w --at y=1,w=0.5,x=2
 
 chainrule explain 'x^3 - 3x' --order 2 --at x=1
+
+chainrule explain 'x^2 y' --at x=1,y=2 --direction 3,4
 
 chainrule explain 'x^x' --html > page.html
 """
@@ -91,6 +94,22 @@ def explain_formula(
             min=1, help="How often to differentiate; 2 and a point: second-derivative test."
         ),
     ] = 1,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="The kind of explanation: " + ", ".join(KINDS) + "; by default what fits.",
+            metavar="KIND",
+            show_default=False,
+        ),
+    ] = None,
+    direction: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A direction to differentiate in: a value for every variable.",
+            metavar="VALUE,…",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Print so many steps at most.", show_default=False),
@@ -119,11 +138,22 @@ def explain_formula(
         point = None
         if at:
             point = dict(zip(names, read_point(at, names, formula), strict=True))
+        along = None
+        if direction:
+            along = _direction(direction, names, formula)
         with np.errstate(all="ignore"):
-            found = explain(function, wrt=chosen, order=order, at=point)
+            found = explain(function, wrt=chosen, order=order, at=point, kind=kind, direction=along)
     except ChainRuleError as error:
         fail(error)
     _print(found, form, limit, output)
+
+
+def _direction(given: list[str], names: tuple[str, ...], formula: str) -> list[float]:
+    """A direction: values in the order of the variables, or ``x=3,y=4``."""
+    values = [part for text in given for part in text.replace(";", ",").split(",")]
+    if len(values) == len(names) and not any("=" in value for value in values):
+        given = [f"{name}={value}" for name, value in zip(names, values, strict=True)]
+    return read_point(given, names, formula, "--direction")
 
 
 def _formula(text: str) -> Formula:

@@ -41,25 +41,28 @@ class FormulaCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-def read_point(pairs: Sequence[str], names: Sequence[str], formula: str) -> list[float]:
+def read_point(
+    pairs: Sequence[str], names: Sequence[str], formula: str, option: str = "--at"
+) -> list[float]:
     """The value of each name in ``formula``, from texts such as ``x=1,y=2``."""
     found: dict[str, float] = {}
     for pair in [part for text in pairs for part in _PAIR.split(text.strip(" ,;")) if part]:
         written, equals, text = pair.partition("=")
         name = canonical(written)
         if not equals:
-            fail(f"--at {pair!r}: write NAME=VALUE, such as x=1,y=2")
+            fail(f"{option} {pair!r}: write NAME=VALUE, such as x=1,y=2")
         if name not in names:
             words = _products(formula, names)
-            fail(f"--at: the formula has no variable {name!r}; {_variables(names)}{words}")
+            fail(f"{option}: the formula has no variable {name!r}; {_variables(names)}{words}")
         if name in found:
-            fail(f"--at: {name} is given twice")
-        found[name] = _value(name, text)
+            fail(f"{option}: {name} is given twice")
+        found[name] = _value(name, text, option)
     missing = [name for name in names if name not in found]
     if missing:
         example = ",".join(f"{name}=…" for name in missing)
+        what = "the point" if option == "--at" else "them"
         fail(
-            f"no value for {', '.join(missing)}; give the point with --at {example}"
+            f"no value for {', '.join(missing)}; give {what} with {option} {example}"
             + _products(formula, names)
         )
     return [found[name] for name in names]
@@ -80,21 +83,21 @@ def decimal_point(text: str) -> str:
     return f"for a decimal number write a point: {match[1]}.{match[2]}" if match else ""
 
 
-def _value(name: str, text: str) -> float:
+def _value(name: str, text: str, option: str) -> float:
     if not text.strip():
-        fail(f"--at: {name} has no value; write {name}=1")
+        fail(f"{option}: {name} has no value; write {name}=1")
     if hint := decimal_point(text):
-        fail(f"--at: the value of {name} is no number but {text.strip()!r}; {hint}")
+        fail(f"{option}: the value of {name} is no number but {text.strip()!r}; {hint}")
     try:
         formula = parse(text)
     except ChainRuleError as error:
-        fail(f"--at: the value of {name} is no number: {message(error)}")
+        fail(f"{option}: the value of {name} is no number: {message(error)}")
     if formula.names:
-        fail(f"--at: the value of {name} is no number but {text.strip()!r}")
+        fail(f"{option}: the value of {name} is no number but {text.strip()!r}")
     with np.errstate(all="ignore"):
         value = float(formula())
     if not np.isfinite(value):
-        fail(f"--at: the value of {name} is {value}; it must be finite")
+        fail(f"{option}: the value of {name} is {value}; it must be finite")
     return value
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.explaining.explanation import Explanation, Result, Section
-from chainrule.explaining.scalar import explain_scalar
+from chainrule.explaining.kinds import explained
 from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
 
 __all__ = [
@@ -35,23 +35,38 @@ __all__ = [
 ]
 
 
-def explain(f: Any, *args: Any, wrt: Any = None, order: int = 1, at: Any = None) -> Explanation:
-    """How the derivative of a scalar function is found, step by step.
+def explain(
+    f: Any,
+    *args: Any,
+    wrt: Any = None,
+    order: int = 1,
+    at: Any = None,
+    kind: str | None = None,
+    direction: Any = None,
+) -> Explanation:
+    """How a derivative is found, step by step.
 
     Args:
-        f: a formula as text (see `cr.parse`), or a Python function of scalars. A function that
-            decides by values (``if x > 0``) needs a point, and is explained for the branch taken.
+        f: a formula as text (see `cr.parse`), several with commas between them, an equation, or a
+            Python function. A function that decides by values (``if x > 0``) needs a point, and is
+            explained for the branch taken.
         args: a value for each variable: the point at which the derivative is evaluated.
         wrt: the variables to differentiate with respect to, as names (``"x, y"``) or a list; by
             default all. The others are held constant.
         order: how often to differentiate; with a point, the order 2 ends with the
             second-derivative test.
         at: the point, instead of ``args``: a number, a tuple, or ``{"x": 1.0}``.
+        kind: ``"derivative"``, ``"limit"``, ``"implicit"``, ``"directional"``, ``"taylor"``,
+            ``"graph"`` or ``"arrays"``; by default what the input calls for: an equation is
+            differentiated implicitly, a direction asks for the derivative in it, arrays and
+            modules for a derivation with shapes.
+        direction: for the directional derivative, a number for each variable.
 
     Raises:
         ParseError: if the text is no formula; it points at the place.
-        ArgumentError: if a variable is not known, or a value is missing.
-        GradientError: if the function is no scalar function of scalars.
+        ArgumentError: if a variable or kind is not known, a value is missing, or options
+            contradict each other.
+        GradientError: if the function is of a kind that is not explained.
         DomainError: if the function has no value at the point.
 
     >>> import chainrule as cr
@@ -70,4 +85,4 @@ def explain(f: Any, *args: Any, wrt: Any = None, order: int = 1, at: Any = None)
     <BLANKLINE>
     f′(x) = sin(x) + x cos(x)
     """
-    return explain_scalar(f, args, wrt, order, at)
+    return explained(f, args, wrt, order, at, kind, direction)

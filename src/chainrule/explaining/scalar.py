@@ -35,8 +35,6 @@ class _Entry:
 
 def explain_scalar(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) -> Explanation:
     """See `explain`."""
-    if not isinstance(order, int) or order < 1:
-        raise ArgumentError(f"order: an integer of at least 1 is needed, not {order!r}")
     function = read_function(f, args, at)
     chosen = _chosen(wrt, function.names)
     if order > 2 and len(chosen) > 1:

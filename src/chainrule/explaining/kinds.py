@@ -1,0 +1,98 @@
+"""Which kind of explanation is asked for, and the room that gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from chainrule.core.errors import ArgumentError, GradientError
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.scalar import explain_scalar
+from chainrule.nn.module import Module
+from chainrule.notation import Formula, parse_many
+from chainrule.notation.syntax import Apply
+
+__all__ = ["KINDS", "explained", "kind_of"]
+
+KINDS = ("derivative", "limit", "implicit", "directional", "taylor", "graph", "arrays")
+"""What `explain` takes as ``kind``."""
+
+_ROOMS: Mapping[str, str] = {
+    kind: f"chainrule.explaining.{kind}"
+    for kind in ("limit", "implicit", "directional", "taylor", "graph", "arrays")
+}
+
+
+def explained(
+    f: Any,
+    args: Sequence[Any],
+    wrt: Any,
+    order: int,
+    at: Any,
+    kind: str | None,
+    direction: Any,
+) -> Explanation:
+    """See `explain`."""
+    chosen = kind_of(f, args, at, kind, direction)
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+        raise ArgumentError(f"order: an integer of at least 1 is needed, not {order!r}")
+    if chosen == "derivative":
+        return explain_scalar(f, args, wrt, order, at)
+    if find_spec(_ROOMS[chosen]) is None:
+        if chosen == "arrays":
+            return explain_scalar(f, args, wrt, order, at)  # which says what is not explained yet
+        raise GradientError(f"kind={chosen!r} is not explained yet")
+    room = getattr(import_module(_ROOMS[chosen]), f"explain_{chosen}")
+    more = (direction,) if chosen == "directional" else ()
+    found: Explanation = room(f, args, wrt, order, at, *more)
+    return found
+
+
+def kind_of(f: Any, args: Sequence[Any], at: Any, kind: str | None, direction: Any) -> str:
+    """The kind asked for, or the one that the input calls for.
+
+    Raises:
+        ArgumentError: if there is no such kind, or it does not go with ``direction``.
+    """
+    if kind is not None and kind not in KINDS:
+        listed = ", ".join(map(repr, KINDS))
+        raise ArgumentError(f"kind: there is no kind {kind!r}; the kinds are {listed}")
+    if direction is not None:
+        if kind not in (None, "directional"):
+            raise ArgumentError(
+                f"direction= goes with kind='directional' only, not with kind={kind!r}; leave "
+                "one of them out"
+            )
+        return "directional"
+    if kind == "directional":
+        raise ArgumentError(
+            "kind='directional' needs a direction, one number for each variable: direction=(3, 4)"
+        )
+    if kind is not None:
+        return kind
+    if _has_arrays(f, args, at):
+        return "arrays"
+    return "implicit" if _is_equation(f) else "derivative"
+
+
+def _has_arrays(f: Any, args: Sequence[Any], at: Any) -> bool:
+    given = [*args, *(at.values() if isinstance(at, Mapping) else [])]
+    given += [] if isinstance(at, Mapping) else at if isinstance(at, (tuple, list)) else [at]
+    return any(map(_is_array, given)) or any(isinstance(one, Module) for one in (f, *args))
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value has an axis, or holds values that may have."""
+    return getattr(value, "ndim", 0) > 0 or isinstance(value, (tuple, list, dict))
+
+
+def _is_equation(f: Any) -> bool:
+    """Whether ``f`` is one formula of the form left side = right side."""
+    if isinstance(f, str):
+        found = parse_many(f)
+        return len(found) == 1 and _is_equation(found[0])
+    if not isinstance(f, Formula):
+        return False
+    return isinstance(f.tree, Apply) and f.tree.function == "equal"
