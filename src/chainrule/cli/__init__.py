@@ -21,8 +21,10 @@ from chainrule._version import __version__
 __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
+    "claims": ("chainrule.cli.claims", "Put statements of courses to the test."),
     "explain": ("chainrule.cli.explain", "Derive a derivative step by step."),
     "grad": ("chainrule.cli.grad", "Differentiate a formula at a point."),
+    "notes": ("chainrule.cli.notes", "Explain a notion, with an example worked out now."),
     "train": ("chainrule.cli.train", "Train a network on real data."),
 }
 
@@ -75,6 +77,10 @@ EXAMPLES = """
 chainrule grad '3x^2 + 2xy + y^3' --at x=1,y=2
 
 chainrule explain 'x^2 sin x'
+
+chainrule notes gradient
+
+chainrule claims learning-rate
 
 chainrule train digits
 """

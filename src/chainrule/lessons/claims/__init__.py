@@ -1,0 +1,1 @@
+"""Claims: statements as courses word them, each with an experiment; see `lessons.kit`."""

@@ -1,0 +1,1 @@
+"""Printers of lessons: a terminal, HTML pages, LaTeX, JSON; and pictures as SVG."""

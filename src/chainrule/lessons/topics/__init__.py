@@ -1,0 +1,1 @@
+"""Topics: the notions of the calculus, one a module; see `lessons.kit`."""
