@@ -160,6 +160,7 @@ def test_products_of_letters_are_no_misspelt_comparisons() -> None:
 def test_declared_names_take_precedence() -> None:
     assert parse("learning_rate d", names=["learning_rate", "d"])(2.0, 3.0).item() == 6.0
     assert parse("d/dx", names=["d", "x"])(2.0, 3.0).item() == 3.0
+    assert parse("x - x₀ + x_{0}", names=["x", "x_0"])(2.0, 3.0).item() == 2.0
 
 
 def test_all_spellings_of_a_name_are_one() -> None:

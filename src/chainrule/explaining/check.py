@@ -1,7 +1,9 @@
 """Holding every displayed line against the engine, at many points.
 
-A line is evaluated as it will be read: its text is parsed again, and the formula computed at points
-where the function and its derivative are finite. A line that differs is an error, never shown.
+A line is evaluated as it will be read: its text is parsed again, and the formula computed. Line and
+engine are measured with bounds on their rounding errors (see `rounding`); a line that differs by
+more than the two bounds at any point is an error, never shown. At a number of points both must be
+known to seven digits, so that no wrong line hides behind rounding.
 """
 
 from __future__ import annotations
@@ -12,71 +14,118 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ClaimError, DomainError
-from chainrule.core.graph import Graph
-from chainrule.core.node import Node
+from chainrule.core.node import Node, input_node, topological
+from chainrule.core.types import array_type
 from chainrule.explaining.expression import Expression, symbols
 from chainrule.explaining.reading import is_scalar
+from chainrule.explaining.rounding import Measured, Values, is_pointwise, measure, measure_at
 from chainrule.explaining.styles import TEXT
+from chainrule.lift import FLOAT
 from chainrule.notation import parse
+from chainrule.ops.record import Elementwise
 
-__all__ = ["Bench", "evaluate", "points_for"]
+__all__ = ["Bench", "compared", "evaluate", "measured", "points_for", "values_at"]
 
-Values = np.ndarray[Any, np.dtype[np.float64]]
+Truths = np.ndarray[Any, np.dtype[np.bool_]]
 
-POINTS = 24
+POINTS = 32
+MORE = 16
+"""Further points, each in a branch that no other point is in."""
 TRIED = 600
-_RELATIVE, _ABSOLUTE = 1e-7, 1e-9
-_FEW = 0.05
-"""What a line may be off at few points, where differences such as 1 − σ(30) have lost digits."""
+SHARP = 1e-7
+"""A value whose error is at most this, relatively, is known."""
+LEAST = 6
+"""The number of points where a line must be known."""
+_NOUGHT = 1e-12
+"""An error that is none, where the value itself is 0 but for rounding."""
+_SMALL = 1e-6
+
+
+# -- points ----------------------------------------------------------------------------------------
 
 
 def points_for(
     inputs: Sequence[Node], outputs: Sequence[Node], near: Mapping[Node, float]
-) -> list[list[Any]]:
-    """Points, one value for each input, at which all outputs are finite.
+) -> Values:
+    """Points at which all outputs are finite and known, as rows with a value for each input.
 
-    The points are drawn from several ranges, so that roots, logarithms and inverse functions meet
-    their domains; some lie close to ``near``.
+    They are drawn from several ranges, so that roots, logarithms and inverse functions meet their
+    domains; some lie close to ``near``. Of a function with branches there is a point in each branch
+    that was met.
 
     Raises:
         DomainError: if the function has no finite value and derivative at any of them.
     """
-    rng = np.random.default_rng(0)
-    graph = Graph(inputs, outputs)
-    found: list[list[Any]] = []
-    with np.errstate(all="ignore"):
-        for index in range(TRIED):
-            values = [_drawn(rng, index, near.get(hole)) for hole in inputs]
-            if _is_fit(graph, values):
-                found.append(values)
-                if len(found) == POINTS:
-                    break
-    if not found:
-        raise DomainError(
-            "the function and its derivative are finite at none of the points that were tried; "
-            "give a point of its domain with at="
+    branches = _branches(outputs)
+    tried = TRIED * (5 if branches else 1)
+    drawn = _drawn(tried, [near.get(hole) for hole in inputs])
+    lot = tried if is_pointwise(outputs, dict.fromkeys(inputs)) else POINTS
+    found = _Found()
+    for first in range(0, tried, lot):
+        rows = drawn[first : first + lot]
+        at = values_at(inputs, [*outputs, *branches], rows)
+        signs = np.array([at[node].values for node in branches]).reshape(-1, len(rows))
+        found.sort([at[output] for output in outputs], signs, first)
+        if len(found.plain) >= POINTS:
+            break
+    chosen = found.chosen()
+    if not chosen:
+        what = (
+            "are finite at some of the points that were tried, and at all of these nothing but "
+            "rounding"
+            if found.finite
+            else "are finite at none of the points that were tried"
         )
-    return found
+        raise DomainError(
+            f"the function and its derivative {what}; give a point of its domain with at="
+        )
+    return drawn[chosen]
 
 
-_STEPS = ((1e-5, 1e-3), (1e-3, 0.1))
-"""Relative steps, and how far the values around a point may be from an even course."""
+class _Found:
+    """The points found so far, by what is known there."""
+
+    def __init__(self) -> None:
+        self.plain: list[int] = []  # all outputs of moderate size: neither steep nor flat
+        self.others: list[int] = []
+        self.branch: dict[bytes, int] = {}  # the first point in each
+        self.finite = False
+
+    def sort(self, outputs: Sequence[Measured], signs: Values, first: int) -> None:
+        """Take the points of a lot, which begins with the point number ``first``."""
+        known, finite, moderate = (np.ones(signs.shape[1:], bool) for _ in range(3))
+        for one in outputs:
+            size = np.abs(one.values)
+            finite &= np.isfinite(size)
+            known &= finite & (_is_sharp(one.errors, one.values) | (one.errors <= _NOUGHT))
+            moderate &= (size == 0) | ((size > _SMALL) & (size < 1 / _SMALL))
+        self.finite |= bool(np.any(finite))
+        for k in np.flatnonzero(known):
+            (self.plain if moderate[k] else self.others).append(first + int(k))
+            self.branch.setdefault(signs[:, k].tobytes(), first + int(k))
+
+    def chosen(self) -> list[int]:
+        """A point in each branch, most others plain."""
+        entries = list(self.branch.values())[:MORE]
+        others = self.others[: max(POINTS // 4, POINTS - len(self.plain))]
+        return list(dict.fromkeys([*entries, *self.plain[: POINTS - len(others)], *others]))
 
 
-def _is_fit(graph: Graph, point: list[Any]) -> bool:
-    """Whether all outputs are finite at a point, and more than rounding.
+def _branches(outputs: Sequence[Node]) -> list[Node]:
+    """What is constant between jumps: conditions, signs and the like. It tells the branches."""
+    return [
+        node
+        for node in topological(outputs)
+        if isinstance(node.primitive, Elementwise)
+        and (node.type.dtype.kind == "b" or node.primitive.partials is None)
+        and is_scalar(node)
+        and node.sources
+    ]
 
-    Small steps change what is smooth evenly; what has lost its digits, as 1 − σ(30) has, unevenly.
-    """
-    here = graph.evaluate(point)
-    if not all(np.isfinite(value) for value in here):
-        return False
-    for step, uneven in _STEPS:
-        before, after = (graph.evaluate([v * (1 + h) for v in point]) for h in (-step, step))
-        for a, b, c in zip(before, here, after, strict=True):
-            if abs(a - 2 * b + c) > uneven * abs(b) + 1e-12:
-                return False
-    return True
+
+def _is_sharp(errors: Values, values: Values) -> Truths:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(errors <= SHARP * np.abs(values))
 
 
 _RANGES = ((-1.5, 1.5), (0.1, 2.0), (-0.95, 0.95), (1.1, 2.5), (-0.2, 0.2))
@@ -84,77 +133,99 @@ _WIDE = ((-4.0, 4.0), (2.0, 40.0), (-40.0, -2.0), (10.0, 2000.0), (0.0, 0.01))
 """Tried where the others hold too little of the domain."""
 
 
-def _drawn(rng: np.random.Generator, index: int, near: float | None) -> Any:
-    if near is not None and index % 4 == 0:
-        return np.float64(near + rng.normal() * (0.1 + 0.05 * abs(near)))
-    ranges = _RANGES if index < TRIED // 3 else _WIDE
-    lo, hi = ranges[index % len(ranges)] if index % 2 else ranges[rng.integers(len(ranges))]
-    return np.float64(rng.uniform(lo, hi))
+def _drawn(count: int, near: Sequence[float | None]) -> Values:
+    """Points as rows; those from the wide ranges come later."""
+    rng = np.random.default_rng(0)
+    columns = []
+    for centre in near:
+        third = count // 3
+        narrow = np.array(_RANGES)[rng.integers(len(_RANGES), size=third)]
+        wide = np.array(_WIDE)[rng.integers(len(_WIDE), size=count - third)]
+        column = rng.uniform(*np.concatenate([narrow, wide]).T)
+        if centre is not None:
+            close = centre + rng.normal(size=count) * (0.1 + 0.05 * abs(centre))
+            column = np.where(np.arange(count) % 4 == 0, close, column)
+        columns.append(column)
+    return np.array(columns, np.float64).reshape(len(near), count).T
+
+
+# -- values ----------------------------------------------------------------------------------------
+
+
+def values_at(
+    inputs: Sequence[Node], nodes: Sequence[Node], points: Values
+) -> dict[Node, Measured]:
+    """The nodes, each one number, measured at points."""
+    if is_pointwise(nodes, dict.fromkeys(inputs)):
+        known = {hole: Measured.exact(points[:, k]) for k, hole in enumerate(inputs)}
+        return measure(nodes, known)
+    rows = np.array([measure_at(nodes, dict(zip(inputs, row, strict=True))) for row in points])
+    return {node: Measured(rows[:, k, 0], rows[:, k, 1]) for k, node in enumerate(nodes)}
+
+
+def measured(e: Expression, names: Mapping[str, Measured]) -> Measured:
+    """The values of an expression, computed from its text."""
+    holes = {name: input_node(array_type((), FLOAT)) for name in symbols(e)}
+    with np.errstate(all="ignore"):  # what is constant is computed at once
+        node = parse(TEXT(e), names=tuple(holes)).node(holes)
+    known = {hole: names[name] for name, hole in holes.items()}
+    found = measure([node], known)[node]
+    size = next((one.values.shape for one in names.values()), (1,))
+    return Measured(np.broadcast_to(found.values, size), np.broadcast_to(found.errors, size))
+
+
+def evaluate(e: Expression, names: Mapping[str, Values]) -> Values:
+    """The values of an expression, computed from its text."""
+    return measured(e, {name: Measured.exact(values) for name, values in names.items()}).values
+
+
+def compared(found: Measured, expected: Measured) -> tuple[Truths, Truths]:
+    """Where they differ by more than rounding; and where both are known well enough to tell."""
+    with np.errstate(all="ignore"):
+        apart = np.abs(found.values - expected.values)
+        allowed = found.errors + expected.errors
+    judged = np.isfinite(allowed) & np.isfinite(expected.values)
+    wrong = judged & ~(apart <= allowed)  # also where the line has no value
+    with np.errstate(invalid="ignore"):
+        nought = (np.abs(expected.values) <= expected.errors) & (allowed <= _NOUGHT)
+    return wrong, judged & (_is_sharp(allowed, expected.values) | nought)
+
+
+# -- the bench -------------------------------------------------------------------------------------
 
 
 class Bench:
     """The values of nodes at the points, and the comparison of lines with them."""
 
-    def __init__(
-        self, inputs: Mapping[Node, str], nodes: Iterable[Node], points: list[list[Any]]
-    ) -> None:
+    def __init__(self, inputs: Mapping[Node, str], nodes: Iterable[Node], points: Values) -> None:
         wanted = [n for n in dict.fromkeys(nodes) if is_scalar(n) and n.type.is_float]
-        graph = Graph(list(inputs), wanted)
-        with np.errstate(all="ignore"):
-            rows = [graph.evaluate(point) for point in points]
-        self.values: dict[Node, Values] = {
-            node: np.array([float(np.reshape(row[k], ())) for row in rows])
-            for k, node in enumerate(wanted)
-        }
-        self.names: dict[str, Values] = {
-            name: np.array([float(point[k]) for point in points])
-            for k, name in enumerate(inputs.values())
-        }
+        self.values = values_at(list(inputs), wanted, points)
+        self.names = {name: Measured.exact(points[:, k]) for k, name in enumerate(inputs.values())}
 
     def claim(
-        self, e: Expression, expected: Values, more: Mapping[str, Values] | None = None
+        self, e: Expression, expected: Measured, more: Mapping[str, Measured] | None = None
     ) -> None:
         """Compare a line with what the engine computed.
 
         Raises:
-            ClaimError: if they differ at a point.
+            ClaimError: if they differ at a point by more than rounding, or if rounding leaves too
+                few points to tell.
         """
         names = self.names | dict(more or {})
-        found = evaluate(e, names)
-        judged = np.isfinite(expected)
-        allowed = _ABSOLUTE + _RELATIVE * np.abs(expected)
-        with np.errstate(invalid="ignore"):
-            wrong = judged & ~(np.abs(found - expected) <= allowed)
-            if np.any(wrong) and 3 * np.sum(wrong) < np.sum(judged):
-                allowed = np.maximum(10 * _roughness(e, names), _FEW * np.abs(expected))
-                wrong &= ~(np.abs(found - expected) <= allowed)
+        found = measured(e, names)
+        wrong, sharp = compared(found, expected)
         if np.any(wrong):
             k = int(np.argmax(wrong))
-            place = ", ".join(f"{name} = {names[name][k]:.6g}" for name in symbols(e))
+            place = ", ".join(f"{name} = {names[name].values[k]:.6g}" for name in symbols(e))
             raise ClaimError(
-                f"the line {TEXT(e)} is {found[k]:.10g} at {place}, the engine computed "
-                f"{expected[k]:.10g}; this is a bug of chainrule, please report the function"
+                f"the line {TEXT(e)} is {found.values[k]:.10g} at {place}, the engine computed "
+                f"{expected.values[k]:.10g}; {_PLEASE}"
+            )
+        if np.sum(sharp) < min(LEAST, len(sharp)):
+            raise ClaimError(
+                f"the line {TEXT(e)} cannot be held against the engine: rounding leaves "
+                f"{np.sum(sharp)} of {len(sharp)} points; {_PLEASE}"
             )
 
 
-def _roughness(e: Expression, names: Mapping[str, Values]) -> Values:
-    """Second differences over 1%: small for what is smooth, not for what is rounding alone.
-
-    A textbook form such as 1/(1 − σ(u)) has no digits left where σ(u) is almost 1; that is no
-    error of the derivation.
-    """
-    moved = [
-        evaluate(e, {name: values * scale for name, values in names.items()})
-        for scale in (0.99, 1.0, 1.01)
-    ]
-    return np.abs(moved[0] - 2 * moved[1] + moved[2])
-
-
-def evaluate(e: Expression, names: Mapping[str, Values]) -> Values:
-    """The values of an expression, computed from its text."""
-    used = list(symbols(e))
-    formula = parse(TEXT(e), names=used)
-    with np.errstate(all="ignore"):
-        found = formula(*[names[name] for name in used]).numpy()
-    size = next((len(values) for values in names.values()), 1)
-    return np.broadcast_to(np.asarray(found, np.float64), (size,))
+_PLEASE = "this is a bug of chainrule, please report the function"

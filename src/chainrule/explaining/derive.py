@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+import numpy as np
+
 from chainrule.core.node import Node, literal, topological
-from chainrule.explaining import reading, rules
-from chainrule.explaining.check import Bench, Values
+from chainrule.explaining import laws, reading, rules
+from chainrule.explaining.check import Bench
 from chainrule.explaining.expression import (
     ONE,
     ZERO,
@@ -22,6 +24,7 @@ from chainrule.explaining.expression import (
     Symbol,
     substitute,
 )
+from chainrule.explaining.rounding import Measured, Values
 from chainrule.explaining.simplify import simplified
 from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
 from chainrule.explaining.styles import LATEX, TEXT
@@ -67,9 +70,7 @@ def tangent_of(output: Node, hole: Node, steps: list[Push] | None = None) -> Nod
     return found
 
 
-def derive(
-    output: Node, inputs: Mapping[Node, str], hole: Node, points: list[list[object]]
-) -> Derivation:
+def derive(output: Node, inputs: Mapping[Node, str], hole: Node, points: Values) -> Derivation:
     """The derivation of ∂output/∂hole.
 
     Args:
@@ -93,7 +94,7 @@ class _Deriver:
         inputs: Mapping[Node, str],
         hole: Node,
         pushes: Sequence[Push],
-        points: list[list[object]],
+        points: Values,
     ) -> None:
         self.output = output
         self.hole = hole
@@ -105,7 +106,7 @@ class _Deriver:
         for node in self.order:
             if any(source in self.depending for source in node.sources):
                 self.depending.add(node)
-        wanted = [n for n in self.order if n in self.depending and reading.is_scalar(n)]
+        wanted = [n for n in self.order if reading.is_scalar(n) and n.type.is_float]
         for step in pushes:
             wanted += [node for node in step.locals if node is not None]
             wanted += [step.tangent] if isinstance(step.tangent, Node) else []
@@ -187,7 +188,7 @@ class _Deriver:
 
     def _name_derivative(self, node: Node) -> Symbol:
         name = self._derivative_name(node)
-        self.bench.names[name] = self._tangent(node)
+        self.bench.names[name] = self.tangent(node)
         self.done[node] = (Symbol(name), None)
         return Symbol(name)
 
@@ -218,7 +219,7 @@ class _Deriver:
             self.written[node] = self.inner[node]  # within its own step it is written out
         result, step = self._derivative(node, frozenset())
         if step is None:
-            rule, law = rules.trivial(result)
+            rule, law = laws.trivial(result)
             step = self._step(node, rule, law, result, number=next(self.numbers))
         if node in self.parts:
             self.written[node] = Symbol(self.parts[node])
@@ -279,18 +280,18 @@ class _Deriver:
         number: int,
         notes: tuple[str, ...] = (),
     ) -> Step:
-        self.bench.claim(e, self._tangent(node))
+        self.bench.claim(e, self.tangent(node))
         subject = self._subject(self.written[node])
         lines = (Line(e, rule),)
         return Step(rule, subject, lines, law=law, notes=notes, number=number)
 
-    def _tangent(self, node: Node) -> Values:
+    def tangent(self, node: Node) -> Measured:
+        """The derivative of a node as the engine computed it."""
         push = self.pushes.get(node)
-        if node is self.hole:
-            return self.bench.names[self.variable] * 0 + 1
-        if push is None or push.tangent is None:
-            return self.bench.names[self.variable] * 0
-        return self.bench.values[push.tangent]
+        if push is not None and push.tangent is not None:
+            return self.bench.values[push.tangent]
+        values = self.bench.names[self.variable].values
+        return Measured.exact(np.full_like(values, node is self.hole))
 
     def _subject(self, e: Expression) -> Derivative:
         return Derivative(e, self.variable, self.partial)
@@ -310,7 +311,7 @@ class _Deriver:
         notes: Sequence[str] = (),
     ) -> Step:
         """The step of a node: the line that the rule gives, and its simplification, all checked."""
-        expected = self._tangent(push.node)
+        expected = self.tangent(push.node)
         lines = self.lines(raw, reason or rule, expected)
         if push.convention and rules.may_meet_kink(push):
             notes = (*notes, f"convention: {push.convention}")
@@ -332,8 +333,8 @@ class _Deriver:
         self,
         raw: Expression,
         reason: str,
-        expected: Values,
-        more: Mapping[str, Values] | None = None,
+        expected: Measured,
+        more: Mapping[str, Measured] | None = None,
     ) -> tuple[Line, ...]:
         """``raw`` and its simplification, without lines that look the same; all are checked."""
         found = [Line(raw, reason)]

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.core.errors import ClaimError, DomainError
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node
-from chainrule.explaining.check import evaluate
+from chainrule.explaining.check import compared, measured, values_at
 from chainrule.explaining.explanation import Section
 from chainrule.explaining.expression import Expression, Number, substitute, symbols
 from chainrule.explaining.function import Function
@@ -41,7 +41,7 @@ def at_point(
         value = _value(function, engine, point)
         remarks = _sides(function, wrt, engine) if len(wrt) == 1 else []
         values.append(None if remarks or not np.isfinite(value) else value)
-        lines = _lines(function, expression, value, bool(remarks))
+        lines = _lines(function, expression, engine, value, bool(remarks))
         rule = "no derivative here" if remarks else "put in the values"
         if remarks:
             remarks.append(f"the engine takes {value:.10g}, by convention")
@@ -56,7 +56,7 @@ def place(function: Function) -> str:
 
 
 def _lines(
-    function: Function, expression: Expression, value: float, kink: bool
+    function: Function, expression: Expression, engine: Node, value: float, kink: bool
 ) -> tuple[Line, ...]:
     """The formula with the values put in, and what it comes to."""
     if kink or not np.isfinite(value):
@@ -66,13 +66,15 @@ def _lines(
     if symbols(expression).keys() - function.point.keys():
         return (last,)
     filled = substitute(expression, {n: constant(v) for n, v in function.point.items()})
-    found = float(evaluate(filled, {})[0])
-    if not np.isfinite(found):  # 0/0, say
+    found = measured(filled, {})
+    if not np.isfinite(found.values[0] + found.errors[0]):  # 0/0, say
         return (Line(rounded, "by the engine; the formula has no value here, such as 0/0"),)
-    if not abs(found - value) <= 1e-7 * abs(value) + 1e-9:
+    here = np.array([list(function.point.values())])
+    wrong, _ = compared(found, values_at(function.holes, [engine], here)[engine])
+    if np.any(wrong):
         raise ClaimError(
-            f"at {place(function)} the derived formula is {found:.10g}, the engine computed "
-            f"{value:.10g}; this is a bug of chainrule, please report the function"
+            f"at {place(function)} the derived formula is {found.values[0]:.10g}, the engine "
+            f"computed {value:.10g}; this is a bug of chainrule, please report the function"
         )
     if isinstance(expression, Number) or filled == rounded:
         return (last,)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chainrule.core.node import Node
+from chainrule.explaining import laws
 from chainrule.explaining.collect import collected
 from chainrule.explaining.expression import (
     MINUS_ONE,
@@ -28,15 +29,14 @@ from chainrule.explaining.expression import (
     number,
 )
 from chainrule.explaining.reading import read
-from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
-from chainrule.explaining.styles import LATEX, TEXT
-from chainrule.explaining.writing import PRODUCT
+from chainrule.explaining.steps import Derivative, Let, Line, Reference, Step
+from chainrule.explaining.styles import TEXT
 from chainrule.rules.jvp import Step as Push
 
 if TYPE_CHECKING:
     from chainrule.explaining.derive import _Deriver
 
-__all__ = ["explain", "may_meet_kink", "trivial"]
+__all__ = ["explain", "may_meet_kink"]
 
 Taken = frozenset[str]
 Children = tuple[Step | Reference, ...]
@@ -53,52 +53,12 @@ def explain(deriver: _Deriver, push: Push, taken: Taken) -> Step:
     return _several(deriver, push, moving, taken)
 
 
-def trivial(result: Expression) -> tuple[str, Named]:
-    """Name and law for the variable itself, and for what does not depend on it."""
-    if result == ONE:
-        return "identity rule", formula("x′ = 1")
-    return "constant rule", formula("c′ = 0")
-
-
 def may_meet_kink(push: Push) -> bool:
     """Whether the convention of a primitive can matter: that of x^c only for a root."""
     if push.node.primitive.name != "pow":
         return True
     exponent = push.node.sources[1].value
     return push.tangents[1] is None and exponent is not None and 0 < float(exponent) < 1
-
-
-_LATEX = {
-    "′": "'",
-    "ⁿ⁻¹": "^{n-1}",
-    "ⁿ": "^{n}",
-    "ᵘ": "^{u}",
-    "²": "^{2}",
-    "·": r"\cdot",
-    "∂g/∂u": r"\frac{\partial g}{\partial u}",
-    "∂g/∂v": r"\frac{\partial g}{\partial v}",
-    "ln": r"\ln",
-    "max": r"\max",
-    "min": r"\min",
-    " if ": r" \text{ if } ",
-    " else ": r" \text{ else } ",
-    " where ": r" \text{ where } ",
-    ": ": r"{:}\ ",
-    ", so ": r",\ \text{so } ",
-}
-
-
-def law(rule: Callable[..., object]) -> Named:
-    """The law of a rule: its docstring."""
-    return formula((rule.__doc__ or "").strip())
-
-
-def formula(text: str) -> Named:
-    """A law written in words and letters, also as LaTeX."""
-    latex = text
-    for character, command in _LATEX.items():
-        latex = latex.replace(character, command)
-    return Named(text, latex)
 
 
 def times(*factors: Expression) -> Expression:
@@ -137,7 +97,7 @@ def sums(deriver: _Deriver, push: Push, taken: Taken) -> Step:
         terms.append(e if sign > 0 else _minus(e))
     negative = any(sign < 0 for _, sign in _terms(deriver, push.node))
     rule = "difference rule" if negative and len(terms) == 2 else "sum rule"
-    text = formula("(u - v)′ = u′ - v′") if rule == "difference rule" else law(sums)
+    text = laws.formula("(u - v)′ = u′ - v′") if rule == "difference rule" else laws.of(sums)
     return deriver.finished(push, rule, text, plus(*terms), children=children)
 
 
@@ -167,7 +127,7 @@ def _constant(deriver: _Deriver, e: Expression) -> Step:
         "constant rule",
         Derivative(e, deriver.variable, deriver.partial),
         (Line(ZERO, "constant rule"),),
-        law=formula("c′ = 0"),
+        law=laws.formula("c′ = 0"),
     )
 
 
@@ -184,7 +144,7 @@ def constant_multiple(deriver: _Deriver, push: Push, taken: Taken) -> Step:
         inside = deriver.pushes[source]
     inner, children = deriver.derivative(source, taken)
     raw = times(collected(Product(tuple(factors))), inner)
-    text = law(constant_multiple)
+    text = laws.of(constant_multiple)
     return deriver.finished(push, "constant multiple rule", text, raw, children=children)
 
 
@@ -202,7 +162,7 @@ def products(deriver: _Deriver, push: Push, taken: Taken) -> Step:
     (du, dv), children, lets = _both(deriver, push, taken)
     a, b = deriver.written[u], deriver.written[v]
     raw = plus(_pair(du, b), _pair(a, dv))
-    return deriver.finished(push, push.rule, law(products), raw, lets=lets, children=children)
+    return deriver.finished(push, push.rule, laws.of(products), raw, lets=lets, children=children)
 
 
 def quotients(deriver: _Deriver, push: Push, taken: Taken) -> Step:
@@ -213,7 +173,7 @@ def quotients(deriver: _Deriver, push: Push, taken: Taken) -> Step:
     right = _pair(a, dv)
     above = plus(_pair(du, b), Product((MINUS_ONE, right)) if right != ZERO else ZERO)
     raw = Product((above, Power(b, number(-2))))
-    return deriver.finished(push, push.rule, law(quotients), raw, lets=lets, children=children)
+    return deriver.finished(push, push.rule, laws.of(quotients), raw, lets=lets, children=children)
 
 
 def reciprocals(deriver: _Deriver, push: Push, taken: Taken) -> Step:
@@ -227,7 +187,7 @@ def reciprocals(deriver: _Deriver, push: Push, taken: Taken) -> Step:
     raw = Product((negated(a), *above, Power(b, number(-2))))
     lets = _lets(deriver, [v], taken)[1]
     name = "reciprocal rule" if is_number(a, 1) else "quotient rule"
-    text = formula("(1/v)′ = -v′/v²") if is_number(a, 1) else law(reciprocals)
+    text = laws.formula("(1/v)′ = -v′/v²") if is_number(a, 1) else laws.of(reciprocals)
     return deriver.finished(push, name, text, raw, lets=lets, children=children)
 
 
@@ -274,21 +234,20 @@ def logarithmic(deriver: _Deriver, push: Push, taken: Taken) -> Step:
     y = deriver.written[push.node]
     logarithm = Apply("log", (base,))
     raw = plus(_pair(dv, logarithm), _pair(exponent, times(divided(ONE, base), du)))
-    bench = deriver.bench
-    expected = deriver._tangent(push.node) / bench.values[push.node]
+    expected = deriver.tangent(push.node).over(deriver.bench.values[push.node])
     lines = deriver.lines(raw, "product rule", expected)
     inner = Step(
         "product rule",
         Derivative(times(exponent, logarithm), deriver.variable, deriver.partial),
         lines,
-        law=law(products),
+        law=laws.of(products),
         notes=("y′/y = (ln y)′ = (v ln u)′",),
     )
     whole = Product((y, lines[-1].expression))
     return deriver.finished(
         push,
         "logarithmic differentiation",
-        law(logarithmic),
+        laws.of(logarithmic),
         whole,
         reason="y (ln y)′",
         lets=lets,
@@ -307,7 +266,9 @@ def piecewise(deriver: _Deriver, push: Push, taken: Taken) -> Step:
     raw = Apply("where", (deriver.written[condition], da, db))
     notes = ["on either side of a border; where the pieces meet, their slopes may differ"]
     children = (*first, *(second if a is not b else ()))
-    return deriver.finished(push, push.rule, law(piecewise), raw, children=children, notes=notes)
+    return deriver.finished(
+        push, push.rule, laws.of(piecewise), raw, children=children, notes=notes
+    )
 
 
 def larger(deriver: _Deriver, push: Push, taken: Taken) -> Step:
@@ -317,7 +278,9 @@ def larger(deriver: _Deriver, push: Push, taken: Taken) -> Step:
     greater = push.node.primitive.name == "maximum"
     condition = Apply("greater" if greater else "less", (deriver.written[u], deriver.written[v]))
     raw = Apply("where", (condition, du, dv))
-    text = law(larger) if greater else formula("min(u, v)′ = u′ where u < v, v′ where u > v")
+    text = (
+        laws.of(larger) if greater else laws.formula("min(u, v)′ = u′ where u < v, v′ where u > v")
+    )
     return deriver.finished(push, push.rule, text, raw, children=children)
 
 
@@ -328,10 +291,10 @@ def _outer_and_inner(deriver: _Deriver, push: Push, index: int, taken: Taken) ->
     """g(u)′ = g′(u) · u′"""
     node = push.node
     source = node.sources[index]
-    rule = _name(push, index)
+    rule = laws.rule_name(push, index)
     if source is deriver.hole:
         local = collected(deriver.local(push, index, {}))
-        text = _law(push, index)
+        text = laws.of_primitive(push, index)
         return deriver.finished(push, rule, text, local)
     called, lets, taken = _lets(deriver, [source], taken)
     inner, children = deriver.derivative(source, taken)
@@ -343,7 +306,7 @@ def _outer_and_inner(deriver: _Deriver, push: Push, index: int, taken: Taken) ->
     return deriver.finished(
         push,
         "chain rule",
-        law(_outer_and_inner),
+        laws.of(_outer_and_inner),
         raw,
         reason=f"{rule}, times the inner derivative",
         lets=lets,
@@ -371,7 +334,7 @@ def _outer(
         deriver.bench.claim(outer, expected, more)
     written = read(push.node, {**_others(deriver, push.node), **called})
     subject = Derivative(written, symbol.name, False)
-    return Step(rule, subject, (Line(outer, rule),), law=_law(push, index))
+    return Step(rule, subject, (Line(outer, rule),), law=laws.of_primitive(push, index))
 
 
 def _others(deriver: _Deriver, node: Node) -> dict[Node, Expression]:
@@ -392,43 +355,11 @@ def _several(deriver: _Deriver, push: Push, moving: Sequence[int], taken: Taken)
     return deriver.finished(
         push,
         f"{push.rule} with the chain rule for two arguments",
-        law(_several),
+        laws.of(_several),
         plus(*terms),
         lets=lets,
         children=children,
     )
-
-
-def _name(push: Push, index: int) -> str:
-    """The rule's own name; that of c^u is the exponential rule."""
-    if push.node.primitive.name == "pow" and index == 1:
-        return "exponential rule"
-    return push.rule
-
-
-def _law(push: Push, index: int) -> Named:
-    """The law of a primitive in one moving argument, from its record: (sin u)′ = cos(u) · u′."""
-    node = push.node
-    name = node.primitive.name
-    if name in ("pow", "integer_pow") and index == 0:
-        return formula("(uⁿ)′ = n uⁿ⁻¹ · u′")
-    if name == "pow":
-        return formula("(cᵘ)′ = cᵘ ln(c) · u′")
-    local = push.locals[index]
-    assert local is not None
-    called: dict[Node, Expression] = {node.sources[index]: Symbol("u")}
-    for other, source in enumerate(node.sources):
-        if other != index:
-            called[source] = Symbol("c")
-    outer = collected(read(local, called))
-    written = read(node, called)
-    text = f"{_prime(TEXT(written))} = {TEXT.within(outer, PRODUCT)} · u′"
-    latex = rf"{_prime(LATEX(written))[:-1]}' = {LATEX.within(outer, PRODUCT)} \cdot u'"
-    return Named(text, latex)
-
-
-def _prime(written: str) -> str:
-    return f"({written})′"
 
 
 _RULES: Mapping[tuple[str, int], Callable[[_Deriver, Push, Taken], Step]] = {

@@ -130,7 +130,7 @@ class _Lexer:
             return bool(name) and self.name(name, start + 1)
         whole = identifier.group()
         if whole in self.declared:
-            return self.emit("name", whole, identifier.end())
+            return self.name(whole, identifier.end())  # x₁ also where x is declared
         if not whole.isalpha() and functions.lookup(whole) is not None:
             return self.emit("function", whole, identifier.end())
         match = _WORD.match(text, start)
