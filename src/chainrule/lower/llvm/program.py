@@ -221,6 +221,7 @@ class StepWriter:
         self.unchecked = bool(writer.lookups)  # whether the status is still to be looked at
         self.read: list[tuple[Buffer, int]] = []
         self.written: list[tuple[Buffer, int]] = []
+        self.alone = 0  # kernels of one task since the last barrier: threads take turns at them
 
     def frame(self, frame: Frame) -> None:
         for step in frame.steps:
@@ -274,7 +275,7 @@ class StepWriter:
         """A barrier, if anything was done since the last one."""
         if self.shared and (self.written or self.read):
             self._barrier()
-        self.read, self.written = [], []
+        self.read, self.written, self.alone = [], [], 0
 
     def _barrier(self) -> None:
         name = emit_barrier(self.f.module)
@@ -288,7 +289,9 @@ class StepWriter:
             f.call(kernel.function, "void", self.table, f.i64(0), f.i64(kernel.tasks), self.scratch)
             return
         if kernel.tasks == 1:
-            with f.when(self.tid.eq(0)):
+            number, self.alone = f.i64(self.alone), self.alone + 1
+            own = f.emit("i64", f"urem i64 {number.text}, {self.threads.text}")
+            with f.when(self.tid.eq(own)):
                 f.call(kernel.function, "void", self.table, f.i64(0), f.i64(1), self.scratch)
             return
         first = self._share(self.tid, kernel.tasks)

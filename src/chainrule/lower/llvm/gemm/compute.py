@@ -91,31 +91,29 @@ def emit_pack(
     scalar = shape.scalar
     count, _ = chunks(shape.k, plan.lanes)
     base = workspace(f)
-    tasks_a = tasks_b = elements = 0
-    if plan.pack_a:
-        batches = shape.batch if shape.a[0] else 1
-        tasks_a = batches * count * plan.tiles
-        elements += batches * shape.m * shape.k
+    batches_a = (shape.batch if shape.a[0] else 1) if plan.pack_a else 0
+    batches_b = (shape.batch if shape.b[0] else 1) if plan.pack_b == "shared" else 0
+    tasks_a, tasks_b = batches_a * count * plan.tiles, batches_b * plan.panels * count
+    # tasks of A and of B alternate, so that every share has as many of both
+    first_a, last_a = (divided(task * tasks_a, tasks_a + tasks_b)[0] for task in (first, last))
+    if tasks_a:
         source = read_a or a(f)
         stride = shape.k * plan.rows if plan.pack_a == "tiles" else plan.rows * plan.leading
         whole = shape.m * plan.leading if plan.pack_a == "rows" else plan.tiles * stride
-        with f.loop(first, minimum(last, tasks_a)) as tasks:
+        with f.loop(first_a, last_a) as tasks:
             rest, tile = divided(f.opaque(tasks.index), plan.tiles)
             batch, chunk = divided(rest, count)
             to = base.offset(batch * whole + tile * stride, scalar)
             pack_a(f, shape, plan, source, to, batch, tile, chunk)
-    if plan.pack_b == "shared":
-        batches = shape.batch if shape.b[0] else 1
-        tasks_b = batches * plan.panels * count
-        elements += batches * shape.k * shape.n
+    if tasks_b:
         source = read_b or b(f)
         panels = base.offset(bytes_a(shape, plan))
-        start = f.intrinsic("smax", "i64", first - tasks_a, f.i64(0))
-        with f.loop(start, last - tasks_a) as tasks:
+        with f.loop(first - first_a, last - last_a) as tasks:
             index, chunk = divided(f.opaque(tasks.index), count)
             batch, panel = divided(index, plan.panels)
             to = panels.offset(index * (shape.k * plan.width), scalar)
             pack_b(f, shape, plan, source, to, batch, panel, chunk)
+    elements = batches_a * shape.m * shape.k + batches_b * shape.k * shape.n
     f.ret()
     return Kernel(name, tasks_a + tasks_b, 0, 2 * elements * size_of(scalar))
 
@@ -205,13 +203,16 @@ def emit_compute(
 
         either(i, plan.tiles, plan.rows, last_rows, of_columns)
 
-    def blocks(batch: Value, i0: Value, p0: Value, k0: Value | None) -> None:
+    def blocks(
+        batch: Value, tiles: tuple[Value, Value], panels: tuple[Value, Value], k0: Value | None
+    ) -> None:
         """The tiles of a task, for one block of k or all."""
+        (i0, i1), (p0, p1) = tiles, panels
         a_batch = a_base.offset(stepped(batch, batch_a), scalar) if batch_a else a_base
         b_batch = b_base.offset(stepped(batch, batch_b), scalar) if batch_b else b_base
         with (
-            _span(p0, plan.block_panels, plan.panels) as p,
-            _span(i0, plan.block_tiles, plan.tiles) as i,
+            _span(p0, p1, plan.block_panels, plan.panels) as p,
+            _span(i0, i1, plan.block_tiles, plan.tiles) as i,
         ):
             pb = b_batch.offset(p * panel_b, scalar)
             pa = a_batch.offset(i * tile_a, scalar)
@@ -254,12 +255,13 @@ def emit_compute(
             with f.loop(0, plan.panels) as packing:
                 to = b_base.offset(packing.index * panel_b, scalar)
                 pack_b(f, shape, plan, source, to, batch, packing.index, None)
-        i0, p0 = bm * plan.block_tiles, bn * plan.block_panels
+        tiles = _even(bm, blocks_m, plan.tiles)
+        panels = _even(bn, blocks_n, plan.panels)
         if blocks_k > 1:
             with f.loop(0, k, plan.block_k) as loop:
-                blocks(batch, i0, p0, f.opaque(loop.index))
+                blocks(batch, tiles, panels, f.opaque(loop.index))
         else:
-            blocks(batch, i0, p0, None)
+            blocks(batch, tiles, panels, None)
     f.ret()
     need = 0
     if plan.pack_b == "local":
@@ -275,15 +277,20 @@ def emit_compute(
     )
 
 
+def _even(block: Value, blocks: int, count: int) -> tuple[Value, Value]:
+    """From where to where a block goes: all of them have the same size, or differ by one."""
+    first, last = (divided(b * count, blocks)[0] for b in (block, block + 1))
+    return first, last
+
+
 @contextmanager
-def _span(first: Value, block: int, count: int) -> Iterator[Value]:
-    """A loop over one block of indices; without one where a block is a single index."""
+def _span(first: Value, last: Value, block: int, count: int) -> Iterator[Value]:
+    """A loop over one block of at most so many indices; without one where it is a single index."""
     if block == 1:
         yield first
         return
     f = first.f
-    whole = block >= count
-    start, stop = (0, count) if whole else (first, minimum(first + block, count))
+    start, stop = (0, count) if block >= count else (first, last)
     with f.loop(start, stop) as loop:
         yield f.opaque(loop.index)
 

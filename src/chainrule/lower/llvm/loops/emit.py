@@ -24,7 +24,7 @@ from chainrule.lower.llvm.plan.group import Group
 
 __all__ = ["emit_loops"]
 
-CHUNK = 8192
+CHUNK = 1024
 """Elements of one task where a long axis is cut into pieces."""
 
 SHORT = 4
@@ -33,7 +33,7 @@ SHORT = 4
 UNROLLED = 16
 """Turns up to which loops over folded variables are written out."""
 
-SMALL = 16384
+SMALL = 4096
 """Work below which a kernel is one task: sharing it out would cost more."""
 
 
