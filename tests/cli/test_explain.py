@@ -64,7 +64,7 @@ def test_order_and_limit() -> None:
         (["x y", "--at", "x=1"], "no value for y"),
         (["ln x", "--at", "x=-1"], "no finite value at x = -1"),
         (["x > 1"], "is a condition"),
-        (["x, y"], "these are 2 formulas"),
+        (["3,5 x"], "these are 2 formulas; for a decimal number write a point: 3.5"),
         (["x^2", "--html", "--latex"], "choose one of"),
         (["x^2", "--wtr", "x"], "did you mean --wrt?"),
         (["x^2", "-o", "/nowhere/at/all", "--html"], "cannot write"),

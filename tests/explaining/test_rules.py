@@ -133,7 +133,7 @@ def test_higher_orders_build_on_each_other() -> None:
     found = cr.explain("x^4", order=3)
     assert [section.title.text for section in found.sections] == ["f′(x)", "f″(x)", "f‴(x)"]
     assert found.result == "24x"
-    assert cr.explain("x^2 y^3", order=2).result == "2y³, 6x y², 6x² y"
+    assert cr.explain("x^2 y^3", order=2).result == "2y³, 6x y²; 6x y², 6x² y"
 
 
 def test_conventions_at_kinks_are_stated() -> None:

@@ -16,7 +16,7 @@ from chainrule.core.errors import ChainRuleError
 from chainrule.explaining import Explanation, explain
 from chainrule.explaining.kinds import KINDS
 from chainrule.explaining.printers.text import segments
-from chainrule.notation import Formula, canonical, parse, parse_many
+from chainrule.notation import Formula, canonical, parse_many
 
 __all__ = ["app"]
 
@@ -68,7 +68,8 @@ def explain_formula(
     formula: Annotated[
         str,
         typer.Argument(
-            help="A formula as in a textbook: x^2 sin x, |x|, σ(w_1 x), or in LaTeX.",
+            help="A formula as in a textbook: x^2 sin x, |x|, σ(w_1 x), or in LaTeX; several "
+            "with commas between them; or an equation.",
             show_default=False,
         ),
     ],
@@ -132,8 +133,8 @@ def explain_formula(
         fail("choose one of --html and --latex")
     form = Form.html if html else Form.latex if latex else form
     try:
-        function = _formula(formula)
-        names = function.names
+        functions = _formulas(formula)
+        names = functions[0].names
         chosen = read_names(wrt, names) if wrt.strip() and names else None
         point = None
         if at:
@@ -142,7 +143,14 @@ def explain_formula(
         if direction:
             along = _direction(direction, names, formula)
         with np.errstate(all="ignore"):
-            found = explain(function, wrt=chosen, order=order, at=point, kind=kind, direction=along)
+            found = explain(
+                functions if len(functions) > 1 else functions[0],
+                wrt=chosen,
+                order=order,
+                at=point,
+                kind=kind,
+                direction=along,
+            )
     except ChainRuleError as error:
         fail(error)
     _print(found, form, limit, output)
@@ -156,13 +164,12 @@ def _direction(given: list[str], names: tuple[str, ...], formula: str) -> list[f
     return read_point(given, names, formula, "--direction")
 
 
-def _formula(text: str) -> Formula:
+def _formulas(text: str) -> list[Formula]:
     formulas = parse_many(text)
-    if len(formulas) > 1:
-        hint = decimal_point(text) or "explain one at a time"
+    hint = decimal_point(text)
+    if len(formulas) > 1 and hint:
         fail(f"these are {len(formulas)} formulas; {hint}")
-    (formula,) = formulas
-    return formula if formula.names else parse(text, names=(canonical("x"),))
+    return formulas if formulas[0].names else parse_many(text, names=(canonical("x"),))
 
 
 def _print(found: Explanation, form: Form, limit: int | None, output: Path | None) -> None:

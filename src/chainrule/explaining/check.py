@@ -163,11 +163,16 @@ def values_at(
     return {node: Measured(rows[:, k, 0], rows[:, k, 1]) for k, node in enumerate(nodes)}
 
 
+_MARK = "_prime"
+"""How y′ is called where formulas are parsed."""
+
+
 def measured(e: Expression, names: Mapping[str, Measured]) -> Measured:
     """The values of an expression, computed from its text."""
     holes = {name: input_node(array_type((), FLOAT)) for name in symbols(e)}
     with np.errstate(all="ignore"):  # what is constant is computed at once
-        node = parse(TEXT(e), names=tuple(holes)).node(holes)
+        marked = {name.replace("′", _MARK): hole for name, hole in holes.items()}
+        node = parse(TEXT(e).replace("′", _MARK), names=tuple(marked)).node(marked)
     known = {hole: names[name] for name, hole in holes.items()}
     found = measure([node], known)[node]
     size = next((one.values.shape for one in names.values()), (1,))

@@ -9,11 +9,19 @@ from typing import Any
 
 from chainrule.core.errors import NotationError
 from chainrule.explaining import steps as tree
-from chainrule.explaining.expression import Expression, from_json, size, substitute, to_json
+from chainrule.explaining.expression import (
+    Expression,
+    Vector,
+    from_json,
+    matrix_rows,
+    size,
+    substitute,
+    to_json,
+)
 from chainrule.explaining.steps import Let, Named, Step, walk
 from chainrule.explaining.styles import LATEX, TEXT
 
-__all__ = ["Explanation", "Result", "Section"]
+__all__ = ["Assembled", "Explanation", "Result", "Section"]
 
 VERSION = 1
 """Of the JSON format."""
@@ -32,6 +40,20 @@ class Result:
     expression: Expression
     there: Named | None = None
     value: float | None = None
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Derivatives put together: a gradient as a vector, a Jacobian or Hessian as a matrix.
+
+    ``values`` are the numbers at the point ``there``; None where there is no point, or one of them
+    does not exist.
+    """
+
+    name: Named
+    expression: Expression
+    there: Named | None = None
+    values: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +78,7 @@ class Explanation:
     """The derivation of derivatives of a function, step by step; see `explain`.
 
     Attributes:
+        kind: which kind of explanation it is; see `explain`.
         name: the function with its arguments, such as f(x, y).
         function: its formula.
         variables: its variables.
@@ -63,6 +86,8 @@ class Explanation:
         order: how often.
         sections: the derivation.
         results: the derivatives found, in the order of ``wrt``.
+        assembled: the gradient, Jacobian or Hessian that was put together on the way.
+        direction: of a directional derivative, as it was given.
         point: the point at which it was evaluated.
         notes: what holds for the whole explanation.
     """
@@ -76,6 +101,9 @@ class Explanation:
     results: tuple[Result, ...]
     point: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    kind: str = "derivative"
+    assembled: Assembled | None = None
+    direction: tuple[float, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -103,8 +131,23 @@ class Explanation:
         return not self.unnamed and not self.folded
 
     @property
+    def whole(self) -> Assembled | None:
+        """The matrix, or the vector for several functions, that is the result as a whole."""
+        found = self.assembled
+        if self.kind != "derivative" or found is None:
+            return None
+        several = isinstance(self.function, Vector)
+        return found if several or matrix_rows(found.expression) else None
+
+    @property
     def result(self) -> str:
-        """The derivatives as text that `cr.parse` reads back; several have commas between."""
+        """The derivatives as text that `cr.parse` reads back.
+
+        Several have commas between them, and rows of a matrix semicolons (`cr.parse_many`).
+        """
+        rows = () if self.whole is None else matrix_rows(self.whole.expression)
+        if rows:
+            return "; ".join(", ".join(map(TEXT, row)) for row in rows)
         return ", ".join(TEXT(result.expression) for result in self.results)
 
     # -- forms ---------------------------------------------------------------------------------
@@ -162,8 +205,10 @@ class Explanation:
         return to_fragment(self, None)
 
     def _repr_latex_(self) -> str:
-        results = self.results
-        lines = [rf"{result.name.latex} = {LATEX(result.expression)}" for result in results]
+        shown: list[Result | Assembled] = list(self.results)
+        if self.whole is not None:
+            shown = [self.whole]
+        lines = [rf"{one.name.latex} = {LATEX(one.expression)}" for one in shown]
         return "$" + r",\quad ".join(lines) + "$"
 
 
@@ -208,7 +253,28 @@ def _to_data(found: Explanation) -> dict[str, Any]:
         ],
         "point": [list(pair) for pair in found.point],
         "notes": list(found.notes),
+        "kind": found.kind,
+        "assembled": None if found.assembled is None else _assembled(found.assembled),
+        "direction": list(found.direction),
     }
+
+
+def _assembled(found: Assembled) -> dict[str, Any]:
+    return {
+        "name": tree.subject_to_json(found.name),
+        "expression": to_json(found.expression),
+        "there": None if found.there is None else tree.subject_to_json(found.there),
+        "values": None if found.values is None else to_json(found.values),
+    }
+
+
+def _read_assembled(data: Mapping[str, Any]) -> Assembled:
+    return Assembled(
+        name=_named(data["name"]),
+        expression=from_json(data["expression"]),
+        there=None if data["there"] is None else _named(data["there"]),
+        values=None if data["values"] is None else from_json(data["values"]),
+    )
 
 
 def _named(data: Mapping[str, Any]) -> Named:
@@ -244,4 +310,7 @@ def _from_data(data: Mapping[str, Any]) -> Explanation:
         ),
         point=tuple((name, value) for name, value in data["point"]),
         notes=tuple(data["notes"]),
+        kind=data["kind"],
+        assembled=None if data["assembled"] is None else _read_assembled(data["assembled"]),
+        direction=tuple(data["direction"]),
     )

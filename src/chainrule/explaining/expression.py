@@ -26,8 +26,10 @@ __all__ = [
     "Vector",
     "contains",
     "divided",
+    "entries",
     "from_json",
     "is_number",
+    "matrix_rows",
     "negated",
     "number",
     "parts",
@@ -97,7 +99,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """Several expressions: the entries of a gradient."""
+    """Several expressions: the entries of a gradient; of vectors, the rows of a matrix."""
 
     entries: tuple[Expression, ...]
 
@@ -216,6 +218,21 @@ def contains(e: Expression, name: str) -> bool:
 def size(e: Expression) -> int:
     """How many numbers, names, functions and operators ``e`` is written with."""
     return sum(1 for _ in walk(e))
+
+
+def matrix_rows(e: Expression) -> tuple[tuple[Expression, ...], ...]:
+    """The rows of a matrix, a vector of vectors of one length; of anything else nothing."""
+    match e:
+        case Vector((Vector(), *_) as rows) if all(isinstance(row, Vector) for row in rows):
+            return tuple(parts(row) for row in rows)
+    return ()
+
+
+def entries(e: Expression) -> tuple[Expression, ...]:
+    """The entries of a vector or matrix, row by row; of anything else itself."""
+    if not isinstance(e, Vector):
+        return (e,)
+    return tuple(entry for part in e.entries for entry in entries(part))
 
 
 # -- JSON ------------------------------------------------------------------------------------------

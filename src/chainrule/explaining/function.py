@@ -13,8 +13,9 @@ from chainrule.core.errors import ArgumentError, GradientError, TraceError
 from chainrule.core.graph import replace
 from chainrule.core.node import Node, input_node, variable
 from chainrule.core.types import array_type
+from chainrule.explaining.reading import is_scalar
 from chainrule.lift import FLOAT, as_node, floating
-from chainrule.notation import Formula, canonical, parse
+from chainrule.notation import Formula, canonical, parse_many
 from chainrule.notation.functions import CONSTANTS, lookup
 from chainrule.tensor import Tensor
 from chainrule.tracing import trace
@@ -26,35 +27,67 @@ SCALAR = array_type((), FLOAT)
 
 @dataclass(frozen=True)
 class Function:
-    """A scalar function of scalar variables.
+    """Functions of the same scalar variables, each with a scalar result; most often one.
 
     Attributes:
         names: the variables, in order.
         holes: an input node for each.
-        output: the result.
+        outputs: the results.
         point: the values at which it shall be evaluated, in the order of ``names``; may be empty.
         notes: what has to be said about it.
     """
 
     names: tuple[str, ...]
     holes: tuple[Node, ...]
-    output: Node
+    outputs: tuple[Node, ...]
     point: Mapping[str, float]
     notes: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> Node:
+        """The result of a single function.
+
+        Raises:
+            GradientError: if there are several.
+        """
+        if len(self.outputs) != 1:
+            raise GradientError(
+                f"this is explained for one scalar result; the function has {len(self.outputs)}; "
+                "explain one at a time"
+            )
+        return self.outputs[0]
+
+    @property
+    def hole(self) -> Mapping[str, Node]:
+        """The input node of each variable."""
+        return dict(zip(self.names, self.holes, strict=True))
+
+    @property
+    def inputs(self) -> Mapping[Node, str]:
+        """The name of each input node."""
+        return dict(zip(self.holes, self.names, strict=True))
 
 
 def read_function(f: Any, args: Sequence[Any], at: Any) -> Function:
     """The graph of ``f``, and the point.
 
+    ``f`` is a formula or several, as text with commas between them or as a list; or a function of
+    scalars that returns a scalar, or a tuple or list of scalars.
+
     Raises:
         ParseError: if the text is no formula.
         ArgumentError: if ``f``, ``args`` or ``at`` do not fit together.
-        GradientError: if it is no scalar function of scalars.
+        GradientError: if it is no function of scalars with scalar results.
     """
     if args and at is not None:
         raise ArgumentError("give the point once: as arguments after the function, or as at=")
-    if isinstance(f, (str, Formula)):
-        return _from_formula(parse(f) if isinstance(f, str) else f, args, at)
+    if isinstance(f, Formula):
+        return _from_formulas([f], args, at)
+    if isinstance(f, str):
+        return _from_formulas(parse_many(f), args, at)
+    if isinstance(f, (tuple, list)) and f and all(isinstance(one, (str, Formula)) for one in f):
+        read = [[one] if isinstance(one, Formula) else parse_many(one) for one in f]
+        return _from_formulas([formula for each in read for formula in each], args, at)
     if callable(f):
         return _from_python(f, args, at)
     raise ArgumentError(
@@ -63,18 +96,19 @@ def read_function(f: Any, args: Sequence[Any], at: Any) -> Function:
     )
 
 
-def _from_formula(formula: Formula, args: Sequence[Any], at: Any) -> Function:
-    if not formula.names:
-        formula = parse(formula.text, names=("x",))  # a constant is a constant function of x
-    holes = {name: input_node(SCALAR) for name in formula.names}
-    output = formula.node(holes)
-    if not output.type.is_float:
-        raise GradientError(
-            f"{formula.text!r} is a condition, true or false, and has no derivative; of an "
-            "equation give one side"
-        )
-    point = _point(formula.names, args, at)
-    return Function(formula.names, tuple(holes.values()), output, point)
+def _from_formulas(formulas: Sequence[Formula], args: Sequence[Any], at: Any) -> Function:
+    found = dict.fromkeys(name for formula in formulas for name in formula.names)
+    names = tuple(found) or ("x",)  # a constant is a constant function of x
+    holes = {name: input_node(SCALAR) for name in names}
+    outputs = [formula.node(holes) for formula in formulas]
+    for formula, output in zip(formulas, outputs, strict=True):
+        if not output.type.is_float:
+            raise GradientError(
+                f"{formula.text!r} is a condition, true or false, and has no derivative; one "
+                "equation is differentiated with kind='implicit'"
+            )
+    point = _point(names, args, at)
+    return Function(names, tuple(holes.values()), tuple(outputs), point)
 
 
 def _from_python(f: Callable[..., Any], args: Sequence[Any], at: Any) -> Function:
@@ -97,12 +131,13 @@ def _from_python(f: Callable[..., Any], args: Sequence[Any], at: Any) -> Functio
             f"the function decides by values (an if in Python): explained is the branch taken at "
             f"{place}; elsewhere another may hold",
         )
-    if len(outputs) != 1 or outputs[0].type.size != 1:
+    if not outputs or not all(map(is_scalar, outputs)):
+        returned = ", ".join(repr(output.type) for output in outputs) or "nothing"
         raise GradientError(
-            "explained are functions with one scalar result; this one returns "
-            + (f"{len(outputs)} results" if len(outputs) != 1 else f"{outputs[0].type!r}")
+            "explained are functions with a scalar result, or a tuple of scalars; this one returns "
+            + returned
         )
-    return Function(names, holes, floating(outputs[0]), point, notes)
+    return Function(names, holes, tuple(map(floating, outputs)), point, notes)
 
 
 def _branch_taken(
@@ -111,8 +146,10 @@ def _branch_taken(
     """The graph of ``f`` as it runs at the point."""
     leaves = [variable(np.float64(value)) for value in point.values()]
     holes = tuple(input_node(SCALAR) for _ in leaves)
-    result = as_node(f(*map(Tensor, leaves)))
-    return holes, replace([result], dict(zip(leaves, holes, strict=True)))
+    result = f(*map(Tensor, leaves))
+    several = result if isinstance(result, (tuple, list)) else [result]
+    results = [as_node(one) for one in several]
+    return holes, replace(results, dict(zip(leaves, holes, strict=True)))
 
 
 def _parameters(f: Callable[..., Any], count: int | None) -> tuple[str, ...]:

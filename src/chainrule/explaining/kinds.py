@@ -40,11 +40,12 @@ def explained(
         raise ArgumentError(f"order: an integer of at least 1 is needed, not {order!r}")
     if chosen == "derivative":
         return explain_scalar(f, args, wrt, order, at)
-    if find_spec(_ROOMS[chosen]) is None:
+    module = import_module(_ROOMS[chosen]) if find_spec(_ROOMS[chosen]) is not None else None
+    room = getattr(module, f"explain_{chosen}", None)
+    if room is None:
         if chosen == "arrays":
             return explain_scalar(f, args, wrt, order, at)  # which says what is not explained yet
         raise GradientError(f"kind={chosen!r} is not explained yet")
-    room = getattr(import_module(_ROOMS[chosen]), f"explain_{chosen}")
     more = (direction,) if chosen == "directional" else ()
     found: Explanation = room(f, args, wrt, order, at, *more)
     return found

@@ -13,7 +13,18 @@ from typing import Any
 from chainrule.core.errors import NotationError
 from chainrule.explaining.expression import Expression, from_json, to_json
 
-__all__ = ["Derivative", "Let", "Line", "Named", "Reference", "Step", "Subject", "walk"]
+__all__ = [
+    "Cell",
+    "Derivative",
+    "Let",
+    "Line",
+    "Named",
+    "Reference",
+    "Step",
+    "Subject",
+    "Table",
+    "walk",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,18 @@ class Let:
     expression: Expression
 
 
+Cell = Expression | Named | str
+"""What a place of a table holds; a string is words."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers or formulas in columns, with a line of headings."""
+
+    header: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
 @dataclass(frozen=True)
 class Reference:
     """A sub-derivation that was shown before, as the step of this number."""
@@ -77,6 +100,7 @@ class Step:
         number: its number in the explanation, or None for a part of another step.
         named: whether the rule has a name; a step of a primitive without one is shown as it is.
         folded: how many further steps are left out here.
+        table: what is best read in columns; it stands after the lines.
     """
 
     rule: str
@@ -89,6 +113,7 @@ class Step:
     number: int | None = None
     named: bool = True
     folded: int = 0
+    table: Table | None = None
 
     @property
     def result(self) -> Expression:
@@ -126,6 +151,27 @@ def subject_from_json(data: Mapping[str, Any]) -> Subject:
     return Derivative(from_json(data["of"]), data["variable"], data["partial"])
 
 
+def cell_to_json(cell: Cell) -> Any:
+    if isinstance(cell, str):
+        return cell
+    return subject_to_json(cell) if isinstance(cell, Named) else to_json(cell)
+
+
+def cell_from_json(data: Any) -> Cell:
+    if isinstance(data, str):
+        return data
+    return Named(data["text"], data["latex"]) if isinstance(data, dict) else from_json(data)
+
+
+def table_to_json(table: Table) -> list[list[Any]]:
+    return [[cell_to_json(cell) for cell in row] for row in (table.header, *table.rows)]
+
+
+def table_from_json(data: list[list[Any]]) -> Table:
+    header, *rows = (tuple(map(cell_from_json, row)) for row in data)
+    return Table(header, tuple(rows))
+
+
 def step_to_json(step: Step | Reference) -> dict[str, Any]:
     """A step as plain dictionaries and lists."""
     if isinstance(step, Reference):
@@ -142,6 +188,7 @@ def step_to_json(step: Step | Reference) -> dict[str, Any]:
         "number": step.number,
         "named": step.named,
         "folded": step.folded,
+        "table": None if step.table is None else table_to_json(step.table),
     }
 
 
@@ -174,6 +221,7 @@ def _read(data: Mapping[str, Any]) -> Step | Reference:
             number=data["number"],
             named=data["named"],
             folded=data["folded"],
+            table=None if data["table"] is None else table_from_json(data["table"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotationError(f"this is no step of an explanation: {error!r}") from None

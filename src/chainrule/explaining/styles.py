@@ -33,7 +33,9 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def text_name(name: str) -> str:
-    """``alpha`` as α, ``w_1`` as w₁; other names as they are."""
+    """``alpha`` as α, ``w_1`` as w₁, ``y′`` as it is; other names as they are."""
+    if name.endswith("′"):
+        return text_name(name[:-1]) + "′"
     base, *below = name.split("_")
     letter = _LETTER.get(base, base)
     if not below:
@@ -106,6 +108,9 @@ class _Text(Style):
     def vector(self, entries: Sequence[str]) -> str:
         return f"({', '.join(entries)})"
 
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        return f"[{'; '.join(', '.join(row) for row in rows)}]"
+
     def _simple(self, e: Piece) -> str:
         simple = e.level == ATOM and (len(e.text) == 1 or e.text.isdecimal())
         return e.text if simple else f"({e.text})"
@@ -118,6 +123,8 @@ class _Latex(Style):
     r"""LaTeX in the subset that KaTeX and MathJax share: ``12\left(3 x + 1\right)^{3}``."""
 
     def symbol(self, name: str) -> str:
+        if name.endswith("′"):
+            return self.symbol(name[:-1]) + "'"
         return latex_name(name) if len(name.split("_")[0]) == 1 or _is_letter(name) else _word(name)
 
     def constant(self, name: str) -> str:
@@ -181,10 +188,14 @@ class _Latex(Style):
     def vector(self, entries: Sequence[str]) -> str:
         return r"\begin{pmatrix} " + r" \\ ".join(entries) + r" \end{pmatrix}"
 
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        inner = r" \\ ".join(" & ".join(row) for row in rows)
+        return rf"\begin{{bmatrix}} {inner} \end{{bmatrix}}"
+
 
 def _called(e: Expression) -> bool:
     """Whether a name would be read as a function beside a bracket: σ, Γ, and words."""
-    return isinstance(e, (Symbol, Constant)) and len(e.name.split("_")[0]) > 1
+    return isinstance(e, (Symbol, Constant)) and len(e.name.split("_")[0].rstrip("′")) > 1
 
 
 def _is_letter(name: str) -> bool:
@@ -199,6 +210,8 @@ class _MathML(Style):
     """MathML Core, which browsers show by themselves."""
 
     def symbol(self, name: str) -> str:
+        if name.endswith("′"):
+            return f"<msup>{self.symbol(name[:-1])}<mo>′</mo></msup>"
         base, _, below = text_name_parts(name)
         inner = f"<mi>{escape(base)}</mi>"
         return f"<msub>{inner}<mi>{escape(below)}</mi></msub>" if below else inner
@@ -261,6 +274,11 @@ class _MathML(Style):
 
     def vector(self, entries: Sequence[str]) -> str:
         return self.brackets("<mo>,</mo>".join(entries))
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        cells = ("".join(f"<mtd><mrow>{entry}</mrow></mtd>" for entry in row) for row in rows)
+        inner = "".join(f"<mtr>{row}</mtr>" for row in cells)
+        return f"<mrow><mo>[</mo><mtable>{inner}</mtable><mo>]</mo></mrow>"
 
     def _called(self, name: str) -> str:
         return f"<mi>{escape(_NAMES.get(name, name))}</mi>"

@@ -24,6 +24,7 @@ from chainrule.explaining.expression import (
     Symbol,
     Vector,
     is_number,
+    matrix_rows,
     negated,
 )
 
@@ -120,6 +121,10 @@ class Style(ABC):
     def vector(self, entries: Sequence[str]) -> str:
         """Several expressions as one vector."""
 
+    @abstractmethod
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        """Expressions in rows and columns."""
+
     def __call__(self, e: Expression) -> str:
         return self.piece(e).text
 
@@ -142,6 +147,8 @@ class Style(ABC):
                 return self._power(e)
             case Apply(name, operands, argument):
                 return self._apply(name, operands, argument)
+            case Vector() if rows := matrix_rows(e):
+                return Piece(self.matrix([[self(entry) for entry in row] for row in rows]))
             case Vector(entries):
                 return Piece(self.vector([self(entry) for entry in entries]))
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from html import escape
 
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.printers.outline import Atom, Entry, Row, outline
+from chainrule.explaining.printers.outline import Atom, Entry, Row, headline, outline
 from chainrule.explaining.printers.text import written
-from chainrule.explaining.steps import Derivative, Named
+from chainrule.explaining.steps import Cell, Derivative, Named, Table
 from chainrule.explaining.styles import MATHML
 from chainrule.explaining.writing import FRACTION
 
@@ -23,13 +23,15 @@ _STYLE = """
 .cr-explain .rule { font-weight: 600; }
 .cr-explain .words, .cr-explain .law { opacity: .7; font-size: .9em; margin-left: 1em; }
 .cr-explain .note { font-style: italic; }
+.cr-explain table { margin: .3em 0 .3em 1.4em; border-collapse: collapse; }
+.cr-explain th, .cr-explain td { padding: .1em 1.2em .1em 0; text-align: left; }
 .cr-explain .result { font-size: 1.15em; margin-top: .8em; }
 """
 
 
 def to_page(found: Explanation, limit: int | None = None) -> str:
     """A whole page."""
-    title = escape(written((found.name, "=", found.function)))
+    title = escape(written(headline(found)))
     head = f'<meta charset="utf-8"><title>{title}</title>'
     body = to_fragment(found, limit)
     return (
@@ -54,9 +56,22 @@ def _lines(found: Explanation, limit: int | None) -> Iterator[str]:
             yield f'<details open="open"><summary>{_entry(entry)}</summary>'
         elif entry.kind == "section":
             yield f"<h3>{_entry(entry)}</h3>"
+        elif entry.table is not None:
+            yield _table(entry.table)
         else:
             yield f'<p class="{entry.kind}">{_entry(entry)}</p>'
     yield from ["</details>"] * len(open_depths)
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{_cell(cell)}</th>" for cell in table.header)
+    rows = ("".join(f"<td>{_cell(cell)}</td>" for cell in row) for row in table.rows)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(cell: Cell) -> str:
+    return escape(cell) if isinstance(cell, str) else _formula((cell,))
 
 
 def _entry(entry: Entry) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.printers.outline import Atom, Entry, Row, outline
-from chainrule.explaining.steps import Derivative, Named
+from chainrule.explaining.steps import Cell, Derivative, Named, Table
 from chainrule.explaining.styles import LATEX
 from chainrule.explaining.writing import FRACTION
 
@@ -22,10 +22,23 @@ def to_markdown(found: Explanation, limit: int | None = None) -> str:
     for entry in outline(found, limit):
         if entry.kind in ("function", "section", "result", "value") and lines and lines[-1]:
             lines.append("")
+        if entry.table is not None:
+            lines += ["", *_markdown_table(entry.table, "  " * entry.depth), ""]
+            continue
         lines.append(_markdown(entry))
         if entry.kind in ("function", "section") or (entry.kind == "note" and not entry.depth):
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_table(table: Table, indent: str) -> Iterator[str]:
+    line = tuple("---" for _ in table.header)
+    for row in (table.header, line, *table.rows):
+        yield f"{indent}| {' | '.join(map(_markdown_cell, row))} |"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else f"${formula((cell,))}$".replace("|", r"\vert ")
 
 
 def _markdown(entry: Entry) -> str:
@@ -91,8 +104,20 @@ def _latex_lines(found: Explanation, limit: int | None) -> Iterator[str]:
             entry.kind != "note" or entry.depth > 0
         )
         yield from to(min(entry.depth, _DEEPEST) + 1 if listed else 0)
-        yield _latex(entry, listed)
+        yield _latex(entry, listed) if entry.table is None else _latex_table(entry.table)
     yield from to(0)
+
+
+def _latex_table(table: Table) -> str:
+    rows = (
+        " & ".join(_plain(c) if isinstance(c, str) else f"${formula((c,))}$" for c in row)
+        for row in (table.header, *table.rows)
+    )
+    head, *body = (rf"{row} \\" for row in rows)
+    columns = "l" * len(table.header)
+    return "\n".join(
+        [rf"\item[] \begin{{tabular}}{{{columns}}}", head, r"\hline", *body, r"\end{tabular}"]
+    )
 
 
 def _latex(entry: Entry, listed: bool) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chainrule.explaining.explanation import Explanation, Section
-from chainrule.explaining.expression import Expression, Symbol
+from chainrule.explaining.expression import Apply, Expression, Symbol
 from chainrule.explaining.reading import constant
-from chainrule.explaining.steps import Derivative, Named, Reference, Step
+from chainrule.explaining.steps import Derivative, Named, Reference, Step, Table
 
-__all__ = ["Atom", "Entry", "Row", "outline"]
+__all__ = ["Atom", "Entry", "Row", "headline", "outline"]
 
 Kind = Literal[
     "function",
@@ -26,6 +26,7 @@ Kind = Literal[
     "line",
     "claim",
     "see",
+    "table",
     "folded",
     "result",
     "value",
@@ -46,6 +47,7 @@ class Entry:
         words: what is said beside it: the name of a rule, a reason, a note.
         number: of a step, or of the step referred to.
         law: of a step.
+        table: of a table, which has no formula.
     """
 
     kind: Kind
@@ -54,11 +56,12 @@ class Entry:
     words: str = ""
     number: int | None = None
     law: Named | None = None
+    table: Table | None = None
 
 
 def outline(found: Explanation, limit: int | None = None) -> Iterator[Entry]:
     """The entries of an explanation; with ``limit`` only those of so many steps."""
-    yield Entry("function", row=(found.name, "=", found.function))
+    yield Entry("function", row=headline(found))
     for note in found.notes:
         yield Entry("note", words=note)
     budget = _Budget(limit)
@@ -66,12 +69,30 @@ def outline(found: Explanation, limit: int | None = None) -> Iterator[Entry]:
         yield from _section(section, budget)
     if budget.left_out:
         yield Entry("folded", words=f"… {budget.left_out} further steps")
+    yield from _results(found)
+    if found.unnamed:
+        yield Entry("note", words=f"{found.unnamed} steps by rules without a textbook name")
+
+
+def headline(found: Explanation) -> Row:
+    """What is explained: the function, or an equation as it is."""
+    if isinstance(found.function, Apply) and found.function.function == "equal":
+        return (found.function,)
+    return (found.name, "=", found.function)
+
+
+def _results(found: Explanation) -> Iterator[Entry]:
+    """The derivatives; what was assembled to a matrix as that."""
+    whole = found.whole
+    if whole is not None:
+        yield Entry("result", row=(whole.name, "=", whole.expression))
+        if whole.there is not None and whole.values is not None:
+            yield Entry("value", row=(whole.there, "=", whole.values))
+        return
     for result in found.results:
         yield Entry("result", row=(result.name, "=", result.expression))
         if result.there is not None and result.value is not None:
             yield Entry("value", row=(result.there, "=", constant_of(result.value)))
-    if found.unnamed:
-        yield Entry("note", words=f"{found.unnamed} steps by rules without a textbook name")
 
 
 class _Budget:
@@ -127,6 +148,8 @@ def _step(step: Step, depth: int, budget: _Budget) -> Iterator[Entry]:
             yield from _step(child, depth + 1, budget)
     for line in step.lines:
         yield Entry("line", depth + 1, ("=", line.expression), line.reason)
+    if step.table is not None:
+        yield Entry("table", depth + 1, table=step.table)
     for note in step.notes:
         yield Entry("note", depth + 1, words=note)
 
@@ -136,7 +159,7 @@ _NONE = Named("", "")
 
 def _is_short(step: Step) -> bool:
     """Whether a step fits on one line: a rule applied once, and nothing to be done first."""
-    return len(step.lines) == 1 and not step.children and not step.lets
+    return len(step.lines) == 1 and not (step.children or step.lets or step.table)
 
 
 def _equation(step: Step) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.printers.boxes import block, middle, table_lines
 from chainrule.explaining.printers.outline import Atom, Entry, Row, outline
 from chainrule.explaining.steps import Derivative, Named
 from chainrule.explaining.styles import TEXT
@@ -31,7 +32,28 @@ def segments(found: Explanation, limit: int | None = None) -> Iterator[list[Segm
     for entry in outline(found, limit):
         if entry.kind in ("section", "result", "folded"):
             yield []
-        yield _line(entry)
+        yield from _lines(entry)
+
+
+def _lines(entry: Entry) -> Iterator[list[Segment]]:
+    """The lines of an entry; a table has several, and a formula with a matrix."""
+    if entry.table is not None:
+        for row in table_lines(entry.table, written):
+            yield [("", INDENT * entry.depth), ("formula", row)]
+        return
+    line = _line(entry)
+    formula = block(entry.row, written)
+    if len(formula) == 1:
+        yield line
+        return
+    place = next(k for k, (_, text) in enumerate(line) if text == written(entry.row))
+    indent = sum(len(text) for _, text in line[:place])
+    for index, row in enumerate(formula):
+        if index == middle(formula):
+            after = [(kind, text) for kind, text in line[place + 1 :]]
+            yield [*line[:place], (line[place][0], row), *after]
+        else:
+            yield [("", " " * indent), (line[place][0], row)]
 
 
 def _line(entry: Entry) -> list[Segment]:
@@ -60,7 +82,7 @@ def _line(entry: Entry) -> list[Segment]:
 
 def _reason(entry: Entry, words: str) -> Segment:
     label = 0 if entry.number is None or entry.kind == "see" else len(f"{entry.number}. ")
-    used = len(INDENT) * entry.depth + label + len(written(entry.row))
+    used = len(INDENT) * entry.depth + label + len(block(entry.row, written)[0])
     return ("reason", " " * max(GAP, WIDTH - used) + words)
 
 
