@@ -11,8 +11,9 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.lessons.evidence import Rng
+from chainrule.rules.flops import flops
 
-__all__ = ["angle", "descend", "key", "steps_of", "tail"]
+__all__ = ["angle", "descend", "key", "operations", "steps_of", "tail"]
 
 
 def key(rng: Rng) -> cr.Tensor:
@@ -52,6 +53,16 @@ def descend(
     tensor(3.)
     """
     return next(islice(steps_of(loss, start, optimizer), steps, None))
+
+
+def operations(f: Callable[..., Any], *args: Any) -> int:
+    """How many floating-point operations a function takes, counted in its graph.
+
+    >>> import chainrule as cr
+    >>> operations(lambda a, b: a @ b, cr.ones((2, 3)), cr.ones((3, 4)))
+    48
+    """
+    return sum(flops(node) for node in cr.trace(f, *args).graph.nodes)
 
 
 def tail(deviations: float) -> float:

@@ -13,7 +13,7 @@ A claim or a topic calls the engine as ``cr.…`` when it runs (never ``from cha
 adam``): so readers see what they could type, and the tests can break the engine under it.
 """
 
-from chainrule.lessons.apparatus import angle, descend, key, steps_of, tail
+from chainrule.lessons.apparatus import angle, descend, key, operations, steps_of, tail
 from chainrule.lessons.claim import Chapter, Claim
 from chainrule.lessons.evidence import (
     Findings,
@@ -73,6 +73,7 @@ __all__ = [
     "no",
     "not_finite",
     "noted",
+    "operations",
     "premise",
     "seconds",
     "steps_of",

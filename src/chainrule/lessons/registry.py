@@ -98,11 +98,11 @@ def _load(kind: str, name: str) -> Any:
     if key not in _keys(kind):
         near = nearest(kind, name)
         other = {"claims": "topics", "topics": "claims"}[kind]
-        if near:
-            hint = f"did you mean {' or '.join(near)}?"
-        elif key in _keys(other):
+        if key in _keys(other):
             command = {"claims": "notes", "topics": "claims"}[kind]
             hint = f"there is a {other.removesuffix('s')} of this name: chainrule {command} {key}"
+        elif near:
+            hint = f"did you mean {' or '.join(near)}?"
         else:
             hint = f"chainrule {'claims --list' if kind == 'claims' else 'notes'} lists them"
         raise UnknownNameError(f"there is no {one} {name!r}; {hint}")
