@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule.core.errors import ClaimError
 from chainrule.core.node import input_node
 from chainrule.core.types import array_type
-from chainrule.explaining import derive, laws, rules
+from chainrule.explaining import derive, laws, lines, rules
 from chainrule.explaining.check import Bench, measured, points_for
 from chainrule.explaining.expression import Expression, Symbol, number, product
 from chainrule.explaining.reading import read
@@ -38,7 +38,7 @@ def test_a_wrong_simplification(monkeypatch: pytest.MonkeyPatch, factor: float) 
     def doubled(e: Expression) -> list[tuple[Expression, str]]:
         return [*simplified(e), (product([number(factor), e]), "not so")]
 
-    monkeypatch.setattr(derive, "simplified", doubled)
+    monkeypatch.setattr(lines, "simplified", doubled)
     with pytest.raises(ClaimError):
         cr.explain("x^2 e^x")
 

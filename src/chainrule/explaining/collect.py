@@ -312,6 +312,8 @@ def collected_power(base: Expression, exponent: Expression) -> Expression:
         case _, Number(n) if n == 1:
             return base
         case Number(Fraction() as b), Number(Fraction() as n) if n.denominator == 1:
+            if not b and n > 0:
+                return ZERO
             if b and abs(n) <= 64 and max(map(abs, b.as_integer_ratio())) ** abs(n) < 10**15:
                 return Number(b ** int(n))
         case Number(Fraction() as b), Number(Fraction() as n) if n.denominator == 2 and b > 0:

@@ -24,10 +24,10 @@ from chainrule.explaining.expression import (
     Symbol,
     substitute,
 )
+from chainrule.explaining.lines import simplified_lines
 from chainrule.explaining.rounding import Measured, Values
-from chainrule.explaining.simplify import simplified
 from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
-from chainrule.explaining.styles import LATEX, TEXT
+from chainrule.explaining.styles import LATEX
 from chainrule.rules.jvp import Step as Push
 from chainrule.rules.jvp import push
 
@@ -337,15 +337,10 @@ class _Deriver:
         more: Mapping[str, Measured] | None = None,
     ) -> tuple[Line, ...]:
         """``raw`` and its simplification, without lines that look the same; all are checked."""
-        found = [Line(raw, reason)]
-        for e, why in simplified(raw):
-            if _looks(e) == _looks(found[-1].expression):
-                found[-1] = Line(e, found[-1].reason)
-            else:
-                found.append(Line(e, why))
+        found = simplified_lines(raw, reason)
         for line in found:
             self.bench.claim(line.expression, expected, more)
-        return tuple(found)
+        return found
 
     def letter(self, node: Node, taken: frozenset[str]) -> tuple[Expression, frozenset[str]]:
         """What a source is called in a rule: its own name if it has one, else a letter."""
@@ -369,11 +364,6 @@ class _Deriver:
     def put_back(self, e: Expression, lets: Sequence[Let]) -> Expression:
         """``e`` with the expressions that the letters stand for."""
         return substitute(e, {let.name: let.expression for let in lets})
-
-
-def _looks(e: Expression) -> str:
-    """The text of a line, whichever way its products are written."""
-    return TEXT(e).replace(" · ", "").replace(" ", "")
 
 
 def _lengths(order: Sequence[Node]) -> dict[Node, int]:

@@ -18,7 +18,7 @@ from chainrule.explaining.partials import Entry, Partials, chosen_names
 from chainrule.explaining.reading import constant
 from chainrule.explaining.steps import Line, Named, Step
 
-__all__ = ["assembled", "at_point", "explain_scalar", "gradient"]
+__all__ = ["assembled", "at_point", "explain_scalar", "gradient", "section_of", "with_values"]
 
 
 def explain_scalar(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) -> Explanation:
@@ -41,8 +41,8 @@ def explain_scalar(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) -
     if len(chosen) > 1 and order <= 2:
         whole = gradient(partials, values) if order == 1 else _hessian(partials, values)
         step = _assembling(whole, "gradient" if order == 1 else "Hessian matrix", partials)
-        sections.append(_section(step))
-        _with_values(last, whole, step.rule)
+        sections.append(section_of(step))
+        with_values(last, whole, step.rule)
     return Explanation(
         name=partials.naming.called(),
         function=partials.written,
@@ -152,7 +152,7 @@ def _numbers(values: Sequence[float | None]) -> Vector | None:
     return Vector(tuple(constant(float(f"{value:.12g}")) for value in known))
 
 
-def _section(step: Step) -> Section:
+def section_of(step: Step) -> Section:
     """A section of one step, called by its rule."""
     return Section(Named(step.rule, rf"\text{{{step.rule}}}"), (step,))
 
@@ -168,7 +168,7 @@ def _assembling(found: Assembled, rule: str, partials: Partials) -> Step:
     return Step(rule, found.name, (Line(found.expression, reason),), notes=notes)
 
 
-def _with_values(sections: list[Section], found: Assembled, rule: str) -> None:
+def with_values(sections: list[Section], found: Assembled, rule: str) -> None:
     """Put the numbers, assembled in the same way, at the end of the section of the point."""
     if sections and found.there is not None and found.values is not None:
         step = Step(rule, found.there, (Line(found.values, "the values put together"),))
@@ -209,11 +209,11 @@ def _jacobian(function: Function, chosen: tuple[str, ...], order: int) -> Explan
     rule = "derivative of each component" if curve else "Jacobian matrix"
     reason = "component by component" if curve else "a row for each result"
     step = Step(rule, whole.name, (Line(whole.expression, reason),))
-    sections.append(_section(step))
+    sections.append(section_of(step))
     last = (
         [replace(steps[0], steps=tuple(s for part in steps for s in part.steps))] if steps else []
     )
-    _with_values(last, whole, rule)
+    with_values(last, whole, rule)
     return Explanation(
         name=naming.called(),
         function=Vector(tuple(written)),
