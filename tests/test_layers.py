@@ -22,6 +22,7 @@ LAYERS = {
     "door": 4,
     "functions": 4,
     "nn": 5,
+    "pictures": 5,
     "optim": 5,
     "train": 5,
     "data": 5,

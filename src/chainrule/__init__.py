@@ -48,10 +48,10 @@ from chainrule.tensor import Tensor, no_grad, tensor
 from chainrule.tracing import Program, trace
 
 if TYPE_CHECKING:
-    from chainrule import data, nn, optim, random, train
+    from chainrule import data, nn, optim, pictures, random, train
     from chainrule.calculus import GradientCheck, TaylorPolynomial, check_gradient, taylor
     from chainrule.compiling import Compiled, CompileWarning, compile
-    from chainrule.explaining import Explanation, explain
+    from chainrule.explaining import Explanation, MethodComparison, compare_methods, explain
     from chainrule.notation import Formula, parse
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "IndexingError",
     "Jacobian",
     "MemoryLimitError",
+    "MethodComparison",
     "MissingExtraError",
     "NonFiniteError",
     "ParseError",
@@ -82,6 +83,7 @@ __all__ = [
     "__version__",
     "check_gradient",
     "checkpoint",
+    "compare_methods",
     "compile",
     "cond",
     "custom_gradient",
@@ -98,6 +100,7 @@ __all__ = [
     "no_grad",
     "optim",
     "parse",
+    "pictures",
     "random",
     "scan",
     "stop_gradient",
@@ -120,6 +123,8 @@ _LATER = {
     "Compiled": "chainrule.compiling",
     "CompileWarning": "chainrule.compiling",
     "Explanation": "chainrule.explaining",
+    "MethodComparison": "chainrule.explaining",
+    "compare_methods": "chainrule.explaining",
     "compile": "chainrule.compiling",
     "Formula": "chainrule.notation",
     "data": "chainrule.data",
@@ -127,6 +132,7 @@ _LATER = {
     "nn": "chainrule.nn",
     "optim": "chainrule.optim",
     "parse": "chainrule.notation",
+    "pictures": "chainrule.pictures",
     "random": "chainrule.random",
     "train": "chainrule.train",
 }

@@ -22,9 +22,11 @@ __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
     "claims": ("chainrule.cli.claims", "Put statements of courses to the test."),
+    "compare": ("chainrule.cli.compare", "Compare the ways to a derivative: error, time, memory."),
     "explain": ("chainrule.cli.explain", "Derive a derivative step by step."),
     "grad": ("chainrule.cli.grad", "Differentiate a formula at a point."),
     "notes": ("chainrule.cli.notes", "Explain a notion, with an example worked out now."),
+    "plot": ("chainrule.cli.plot", "Draw tangents, gradients, planes and Taylor polynomials."),
     "train": ("chainrule.cli.train", "Train a network on real data."),
 }
 

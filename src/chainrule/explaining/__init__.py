@@ -11,28 +11,37 @@ evaluated and compared with what the engine computed. `explain` is the entrance.
 * `check`: holding every line against the engine.
 * `scalar`, `function`, `point`, `sides`: what is explained of scalar functions.
 * `printers`: text, Markdown, LaTeX, HTML.
+* `methods`: ways to a derivative, side by side.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chainrule.core.later import later
 from chainrule.explaining.explanation import Explanation, Result, Section
 from chainrule.explaining.kinds import explained
 from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
+
+if TYPE_CHECKING:
+    from chainrule.explaining.methods import MethodComparison, compare_methods
 
 __all__ = [
     "Derivative",
     "Explanation",
     "Let",
     "Line",
+    "MethodComparison",
     "Named",
     "Reference",
     "Result",
     "Section",
     "Step",
+    "compare_methods",
     "explain",
 ]
+
+later(__name__, {"methods": ("MethodComparison", "compare_methods")})
 
 
 def explain(

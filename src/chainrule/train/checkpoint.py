@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.core.errors import ArgumentError, TreeError
+from chainrule.core.files import write_atomically
 from chainrule.core.node import array
 from chainrule.core.tree import flatten, paths
 from chainrule.nn.module import Module
@@ -29,7 +30,6 @@ from chainrule.train.files import (
     SavedModelError,
     finite,
     read_described,
-    write_atomically,
     write_described,
 )
 from chainrule.train.run import Snapshot

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.core.errors import DomainError, MissingExtraError
-from chainrule.train.files import write_atomically
+from chainrule.core.errors import DomainError
+from chainrule.core.files import write_atomically
+from chainrule.pictures.figure import BLUE, VERMILION, new_figure
 from chainrule.train.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "VERMILION", "new_figure", "plot_curves", "plot_mistakes", "save_figure"]
+__all__ = ["plot_curves", "plot_mistakes", "save_figure"]
 
-# Two colours of M. Okabe and K. Ito's palette, which people with any colour vision tell apart;
-# line styles differ too, for those who print without colour.
-BLUE, VERMILION = "#0072B2", "#D55E00"
+# line styles differ too, for those who print without colour
 _TRAINING: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "o"}
 _VALIDATION: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "marker": "s"}
 
@@ -160,19 +159,6 @@ def plot_mistakes(
     if title:
         figure.suptitle(title, fontsize=11)
     return save_figure(figure, path)
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches.
-
-    Raises:
-        MissingExtraError: without matplotlib.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("matplotlib", "explain") from None
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:

@@ -15,10 +15,11 @@ from chainrule.core.errors import DomainError
 from chainrule.nn.module import Module
 from chainrule.optim.descent import sgd
 from chainrule.optim.transform import Optimizer
+from chainrule.pictures.figure import BLUE, VERMILION, new_figure
 from chainrule.tensor import Tensor, tensor
 from chainrule.train.guard import NonFiniteError
 from chainrule.train.loop import fit
-from chainrule.train.plots import BLUE, VERMILION, new_figure, save_figure
+from chainrule.train.plots import save_figure
 from chainrule.train.run import Callback, Run
 from chainrule.train.step import Loss, Penalty
 

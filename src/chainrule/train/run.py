@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 
 from chainrule.core.errors import DomainError
+from chainrule.core.files import write_atomically
 from chainrule.nn.module import Module
 from chainrule.tensor import Tensor, tensor
-from chainrule.train.files import write_atomically
 from chainrule.train.monitor import Monitor
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from rich.markup import escape
 
 from chainrule.cli import output
 from chainrule.core.errors import MissingExtraError
-from chainrule.train.plots import BLUE, VERMILION, new_figure, save_figure
+from chainrule.pictures.figure import BLACK, BLUE, GREEN, VERMILION, new_figure
+from chainrule.train.plots import save_figure
 
 __all__ = ["STYLES", "Curves", "draw", "lines"]
 
-GREEN, BLACK = "#009E73", "#000000"
 STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (BLACK, ":"))
 """Colours and lines that anybody tells apart (M. Okabe, K. Ito)."""
 
