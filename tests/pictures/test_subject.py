@@ -65,7 +65,8 @@ def test_names_and_labels():
         ("x", (1, 2), 1, ArgumentError, "takes 1 values"),
         (3, 1.0, 1, ArgumentError, "formula as text or a function, not int"),
         ("log x", -1.0, 1, DomainError, "no finite value at x = -1"),
-        (lambda x: cr.stack([x, x]), 1.0, 1, GradientError, "one scalar result"),
+        (lambda x: cr.stack([x, x]), 1.0, 1, GradientError, "scalar result"),
+        (lambda x: (x, x), 1.0, 1, GradientError, "one result, this one has 2"),
     ],
 )
 def test_what_is_refused(f, at, variables, error, words):

@@ -68,6 +68,11 @@ class Subject:
             raise ArgumentError(f"{picture} needs a point to look at, such as at={example}")
         given = read_function(f, (), at)
         self._require(given.names, variables)
+        if len(given.outputs) != 1:
+            raise GradientError(
+                f"{picture} draws a function with one result, this one has {len(given.outputs)}; "
+                "draw one at a time"
+            )
         self.names = tuple(given.names)
         self.point: Values = np.array([given.point[name] for name in self.names])
         self._graph = Graph(given.holes, [given.output])
