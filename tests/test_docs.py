@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.ops.table import PRIMITIVES
+from docs import draw
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -35,6 +36,23 @@ def test_links_lead_somewhere(path: Path) -> None:
         if section:
             anchors = [anchor(heading) for heading in HEADING.findall(found.read_text())]
             assert section in anchors, f"{target} has no section {section}: {anchors}"
+
+
+def test_images_are_described_by_what_is_drawn_now() -> None:
+    """The text of each picture is that in its file, and what the present code says of its data.
+
+    That of step sizes has roundings in it, which differ from machine to machine.
+    """
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("matplotlib")
+    page = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
+    found = re.findall(r"!\[([^\]]*)\]\(pictures/(\w+)\.png\)", page)
+    assert [name for _, name in found] == list(draw.IMAGES)
+    for told, name in found:
+        with image.open(draw.FOLDER / f"{name}.png") as file:
+            assert file.info["Description"] == told
+        if name != "step_sizes":
+            assert draw.IMAGES[name]().alt == told
 
 
 def conventions() -> list[str]:
