@@ -323,6 +323,12 @@ def test_higher_derivatives_of_powers_at_zero_are_finite(c: float, n: int) -> No
     assert slope(ex.sqrt, 0.0, n) == 0.0
 
 
+@pytest.mark.parametrize(("n", "wanted"), [(1, 1.0), (2, 2.0), (3, 3.0), (4, 8.0), (5, 10.0)])
+def test_the_exponent_of_a_slope_may_pass_through_zero(n: int, wanted: float) -> None:
+    """The slope of x^(x - 1) in x depends on its exponent, also at x = 1, where that is 0."""
+    assert slope(lambda x: ar.pow_(x, x), 1.0, n) == pytest.approx(wanted)
+
+
 def smooth() -> Iterator[Elementwise]:
     for record in UNARY:
         if record.partials is not None and not record.kinks:

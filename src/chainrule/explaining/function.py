@@ -20,7 +20,7 @@ from chainrule.notation.functions import CONSTANTS, lookup
 from chainrule.tensor import Tensor
 from chainrule.tracing import trace
 
-__all__ = ["Function", "read_function"]
+__all__ = ["Function", "point_of", "read_function"]
 
 SCALAR = array_type((), FLOAT)
 
@@ -107,13 +107,13 @@ def _from_formulas(formulas: Sequence[Formula], args: Sequence[Any], at: Any) ->
                 f"{formula.text!r} is a condition, true or false, and has no derivative; one "
                 "equation is differentiated with kind='implicit'"
             )
-    point = _point(names, args, at)
+    point = point_of(names, args, at)
     return Function(names, tuple(holes.values()), tuple(outputs), point)
 
 
 def _from_python(f: Callable[..., Any], args: Sequence[Any], at: Any) -> Function:
     names = _parameters(f, len(args) or None)
-    point = _point(names, args, at)
+    point = point_of(names, args, at)
     notes: tuple[str, ...] = ()
     try:
         graph = trace(f, *[point.get(name, 1.0) for name in names]).graph
@@ -179,7 +179,7 @@ def _readable(name: str) -> str:
     return name
 
 
-def _point(names: Sequence[str], args: Sequence[Any], at: Any) -> dict[str, float]:
+def point_of(names: Sequence[str], args: Sequence[Any], at: Any) -> dict[str, float]:
     """The value of each variable; empty if there is no point."""
     if at is None and not args:
         return {}

@@ -7,6 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from chainrule.core.errors import ArgumentError, GradientError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.scalar import explain_scalar
@@ -38,6 +40,13 @@ def explained(
     chosen = kind_of(f, args, at, kind, direction)
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise ArgumentError(f"order: an integer of at least 1 is needed, not {order!r}")
+    with np.errstate(all="ignore"):  # at some of the points that are tried nothing is finite
+        return _explained(chosen, f, args, wrt, order, at, direction)
+
+
+def _explained(
+    chosen: str, f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any, direction: Any
+) -> Explanation:
     if chosen == "derivative":
         return explain_scalar(f, args, wrt, order, at)
     module = import_module(_ROOMS[chosen]) if find_spec(_ROOMS[chosen]) is not None else None

@@ -10,7 +10,7 @@ from chainrule.explaining.reading import constant
 from chainrule.explaining.steps import Named
 from chainrule.explaining.styles import LATEX, TEXT
 
-__all__ = ["Naming", "raised"]
+__all__ = ["Naming", "lowered", "raised", "superscript"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Naming:
 
 
 def _primes(count: int) -> str:
-    return {0: "", 1: "′", 2: "″", 3: "‴"}.get(count, f"^({count})")
+    return {0: "", 1: "′", 2: "″", 3: "‴"}.get(count, f"⁽{superscript(count)}⁾")
 
 
 def _marks(count: int) -> str:
@@ -74,4 +74,14 @@ def _marks(count: int) -> str:
 
 def raised(count: int) -> str:
     """An exponent as superscript digits; nothing for 1."""
-    return "" if count == 1 else str(count).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return "" if count == 1 else superscript(count)
+
+
+def superscript(count: int) -> str:
+    """A number as superscript digits."""
+    return str(count).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def lowered(count: int) -> str:
+    """An index as subscript digits."""
+    return str(count).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

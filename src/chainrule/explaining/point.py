@@ -18,7 +18,7 @@ from chainrule.explaining.reading import constant
 from chainrule.explaining.sides import one_sided, rounded
 from chainrule.explaining.steps import Line, Named, Step
 
-__all__ = ["at_point", "second_derivative_test"]
+__all__ = ["along", "at_point", "second_derivative_test"]
 
 Entry = tuple[tuple[str, ...], Node, Expression]
 
@@ -88,20 +88,23 @@ def _value(function: Function, node: Node, point: Sequence[Any]) -> float:
     return float(np.reshape(found, ()))
 
 
+def along(function: Function, node: Node, name: str) -> Callable[[float], float]:
+    """A node as a function of the step from the point, in one variable."""
+    index = function.names.index(name)
+
+    def beside(step: float) -> float:
+        point = list(function.point.values())
+        point[index] += step
+        return _value(function, node, point)
+
+    return beside
+
+
 def _sides(function: Function, wrt: tuple[str, ...], engine: Node) -> list[str]:
     """Where the point has no derivative: the jump, or the one-sided derivatives."""
-    index = function.names.index(wrt[0])
-
-    def along(node: Node) -> Callable[[float], float]:
-        def beside(step: float) -> float:
-            point = list(function.point.values())
-            point[index] += step
-            return _value(function, node, point)
-
-        return beside
-
     scale = max(1.0, abs(function.point[wrt[0]]))
-    words = one_sided(along(function.output), along(engine), scale)
+    value, slope = (along(function, node, wrt[0]) for node in (function.output, engine))
+    words = one_sided(value, slope, scale)
     if not words:
         return []
     direction = f" in {wrt[0]}" if len(function.names) > 1 else ""

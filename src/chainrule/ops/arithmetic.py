@@ -249,8 +249,9 @@ def _pow_base(x: Node, c: Node, y: Node) -> Node:
         if not 0 < c.value < 1:
             return c * (x if c.value == 2 else pow_(x, below))
         return where(zero, 0.0, c * pow_(where(zero, 1.0, x), below))
-    # no 0·∞ where c = 0, and a finite convention where 0 < c < 1 meets x = 0
-    flat = logical_or(equal(c, 0.0), logical_and(zero, less(abs_(c - 0.5), 0.5)))
+    # at x = 0 no 0·∞ for c = 0, and a finite convention for 0 < c < 1; elsewhere the slope depends
+    # on c, also where c = 0
+    flat = logical_and(zero, logical_or(equal(c, 0.0), less(abs_(c - 0.5), 0.5)))
     exponent = where(flat, 1.0, c)
     return where(flat, 0.0, exponent * pow_(x, exponent - 1))
 
