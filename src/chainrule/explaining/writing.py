@@ -17,6 +17,7 @@ from chainrule.explaining.expression import (
     Apply,
     Constant,
     Expression,
+    Notation,
     Number,
     Power,
     Product,
@@ -151,6 +152,8 @@ class Style(ABC):
                 return Piece(self.matrix([[self(entry) for entry in row] for row in rows]))
             case Vector(entries):
                 return Piece(self.vector([self(entry) for entry in entries]))
+            case Notation():
+                return e.written(self)
 
     def within(self, e: Expression, level: int) -> str:
         """``e`` in brackets if it binds less tightly than ``level``."""
