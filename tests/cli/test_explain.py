@@ -31,8 +31,8 @@ def test_piped_it_is_the_plain_text() -> None:
 
 
 def test_every_colour_is_used() -> None:
-    found = cr.explain("relu(sin(x))", at=0)
-    kinds = {kind for line in segments(found) for kind, _ in line}
+    asked = [cr.explain("relu(sin(x))", at=0), cr.explain("x^2", at=3, kind="graph")]
+    kinds = {kind for found in asked for line in segments(found) for kind, _ in line}
     assert COLOURS.keys() <= kinds
 
 
@@ -45,6 +45,14 @@ def test_other_forms(tmp_path: Path) -> None:
     assert run("x^2", "--html", "-o", str(path)).output == ""
     assert "<math>" in path.read_text(encoding="utf-8")
     assert json.loads(run("x^2", "--format", "json").output)["wrt"] == ["x"]
+
+
+def test_a_graph_with_definitions() -> None:
+    text = "z = w x, L = (z - y)^2"
+    result = run(text, "--kind", "graph", "--at", "w=1,x=2,y=3", "--wrt", "w")
+    assert "∂L/∂w        ∂L/∂z · ∂z/∂w   -2 · 2    -4" in result.output
+    result = run(text, "--kind", "graph", "--at", "w=1,x=2")
+    assert result.exit_code != 0 and "no value for y" in result.output
 
 
 def test_order_and_limit() -> None:

@@ -33,11 +33,14 @@ chainrule explain 'x^3 - 3x' --order 2 --at x=1
 
 chainrule explain 'x^2 y' --at x=1,y=2 --direction 3,4
 
+chainrule explain 'z = w x + b, a = tanh z, L = (a - y)^2' --kind graph --at w=1,x=2,b=0,y=1
+
 chainrule explain 'x^x' --html > page.html
 """
 
 COLOURS = {
     "section": "bold",
+    "heading": "dim",
     "number": "dim",
     "rule": "bold cyan",
     "let": "cyan",
@@ -134,7 +137,7 @@ def explain_formula(
     form = Form.html if html else Form.latex if latex else form
     try:
         functions = _formulas(formula)
-        names = functions[0].names
+        names = _arguments(functions, kind)
         chosen = read_names(wrt, names) if wrt.strip() and names else None
         point = None
         if at:
@@ -170,6 +173,15 @@ def _formulas(text: str) -> list[Formula]:
     if len(formulas) > 1 and hint:
         fail(f"these are {len(formulas)} formulas; {hint}")
     return formulas if formulas[0].names else parse_many(text, names=(canonical("x"),))
+
+
+def _arguments(functions: list[Formula], kind: str | None) -> tuple[str, ...]:
+    """What needs a value; in a graph equations are definitions."""
+    if kind != "graph":
+        return functions[0].names
+    from chainrule.explaining.graph.formulas import Program
+
+    return Program(functions).names
 
 
 def _print(found: Explanation, form: Form, limit: int | None, output: Path | None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from chainrule.core.errors import NotationError
+from chainrule.core.errors import ArgumentError, NotationError
 from chainrule.explaining import steps as tree
 from chainrule.explaining.expression import (
     Expression,
@@ -21,6 +21,9 @@ from chainrule.explaining.expression import (
 from chainrule.explaining.steps import Let, Named, Step, walk
 from chainrule.explaining.styles import LATEX, TEXT
 
+if TYPE_CHECKING:
+    from chainrule.explaining.graph.recording import Recording
+
 __all__ = ["Assembled", "Explanation", "Result", "Section"]
 
 VERSION = 1
@@ -33,14 +36,13 @@ _WRITTEN_OUT = 2000  # the longest result that is shown without names for its pa
 class Result:
     """A derivative found: its name and formula; at a point its name there, and its value.
 
-    ``value`` is None where there is no point, or no derivative at the point; of an array it is a
-    tuple of its rows.
+    ``value`` is None where there is no point, or no derivative at the point.
     """
 
     name: Named
     expression: Expression
     there: Named | None = None
-    value: Any = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,17 @@ class Section:
         steps: its steps, each with those inside it.
         parts: names for the parts of a function too long for one formula.
         notes: what has to be said before.
+        columns: headings, if the steps are read best as rows of a table: above what they derive,
+            and above each of their lines.
+        rules: the heading above the rules of a table; None leaves them out.
     """
 
     title: Named
     steps: tuple[Step, ...]
     parts: tuple[Let, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rules: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,6 +98,8 @@ class Explanation:
         direction: of a directional derivative, as it was given.
         point: the point at which it was evaluated.
         notes: what holds for the whole explanation.
+        recording: the run that was explained, of a computational graph; see `explaining.graph`. It
+            is not written to JSON.
     """
 
     name: Named
@@ -105,6 +114,7 @@ class Explanation:
     kind: str = "derivative"
     assembled: Assembled | None = None
     direction: tuple[float, ...] = ()
+    recording: Recording | None = field(default=None, compare=False)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -150,6 +160,21 @@ class Explanation:
         if rows:
             return "; ".join(", ".join(map(TEXT, row)) for row in rows)
         return ", ".join(TEXT(result.expression) for result in self.results)
+
+    def opened(self, *parts: str) -> Explanation:
+        """The same with these parts of a large graph in full; a folded row names its part.
+
+        Raises:
+            ArgumentError: if this is no explanation of a graph, as it was made.
+        """
+        if self.recording is None:
+            raise ArgumentError(
+                "only a graph as explain(…, kind='graph') made it has parts to open; the run is "
+                "not kept in JSON"
+            )
+        from chainrule.explaining.graph.explain import explained
+
+        return explained(self.recording, parts)
 
     # -- forms ---------------------------------------------------------------------------------
 
@@ -240,6 +265,8 @@ def _to_data(found: Explanation) -> dict[str, Any]:
                 "steps": [tree.step_to_json(step) for step in section.steps],
                 "parts": [[let.name, to_json(let.expression)] for let in section.parts],
                 "notes": list(section.notes),
+                "columns": list(section.columns),
+                "rules": section.rules,
             }
             for section in found.sections
         ],
@@ -278,10 +305,6 @@ def _read_assembled(data: Mapping[str, Any]) -> Assembled:
     )
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
 def _named(data: Mapping[str, Any]) -> Named:
     return Named(data["text"], data["latex"])
 
@@ -301,6 +324,8 @@ def _from_data(data: Mapping[str, Any]) -> Explanation:
                 steps=tuple(tree.step_from_json(step) for step in section["steps"]),
                 parts=tuple(Let(name, from_json(e)) for name, e in section["parts"]),
                 notes=tuple(section["notes"]),
+                columns=tuple(section["columns"]),
+                rules=section["rules"],
             )
             for section in data["sections"]
         ),
@@ -309,7 +334,7 @@ def _from_data(data: Mapping[str, Any]) -> Explanation:
                 name=_named(result["name"]),
                 expression=from_json(result["expression"]),
                 there=None if result["there"] is None else _named(result["there"]),
-                value=_tuples(result["value"]),
+                value=result["value"],
             )
             for result in data["results"]
         ),

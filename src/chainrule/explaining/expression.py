@@ -7,23 +7,21 @@ simplified by `simplify`, as a step that is shown.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule.core.errors import NotationError
 
-if TYPE_CHECKING:
-    from chainrule.explaining.writing import Piece, Style
-
 __all__ = [
     "Apply",
+    "Array",
+    "Chain",
     "Constant",
     "Expression",
-    "Notation",
     "Number",
+    "Partial",
     "Power",
     "Product",
     "Sum",
@@ -109,21 +107,33 @@ class Vector:
     entries: tuple[Expression, ...]
 
 
-class Notation(ABC):
-    """An expression of another algebra that writes itself, such as one of arrays."""
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """∂of/∂by as a quantity that goes by this name; d of/d by where it is a total derivative."""
 
-    __slots__ = ()
-
-    @abstractmethod
-    def written(self, style: Style) -> Piece:
-        """The expression in a style."""
-
-    @abstractmethod
-    def to_json(self) -> Any:
-        """Nested lists."""
+    of: str
+    by: str
+    total: bool = False
 
 
-Expression = Number | Constant | Symbol | Sum | Product | Power | Apply | Vector | Notation
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Factors side by side as the chain rule multiplies them, each by itself."""
+
+    factors: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A value too large to be written: its shape and its norm."""
+
+    shape: tuple[int, ...]
+    norm: float
+
+
+Expression = (
+    Number | Constant | Symbol | Sum | Product | Power | Apply | Vector | Partial | Chain | Array
+)
 
 ZERO = Number(Fraction(0))
 ONE = Number(Fraction(1))
@@ -183,7 +193,7 @@ def negated(e: Expression) -> Expression:
 def parts(e: Expression) -> tuple[Expression, ...]:
     """The expressions right inside ``e``."""
     match e:
-        case Sum(inner) | Product(inner) | Vector(inner) | Apply(_, inner):
+        case Sum(inner) | Product(inner) | Vector(inner) | Chain(inner) | Apply(_, inner):
             return inner
         case Power(base, exponent):
             return (base, exponent)
@@ -204,6 +214,8 @@ def rebuilt(e: Expression, change: Callable[[Expression], Expression]) -> Expres
             return Apply(function, tuple(change(operand) for operand in operands), argument)
         case Vector(entries):
             return Vector(tuple(change(entry) for entry in entries))
+        case Chain(factors):
+            return Chain(tuple(change(factor) for factor in factors))
         case _:
             return e
 
@@ -256,10 +268,11 @@ def entries(e: Expression) -> tuple[Expression, ...]:
 
 # -- JSON ------------------------------------------------------------------------------------------
 
-_MANY: Mapping[str, type[Sum] | type[Product] | type[Vector]] = {
+_MANY: Mapping[str, type[Sum] | type[Product] | type[Vector] | type[Chain]] = {
     "sum": Sum,
     "product": Product,
     "vector": Vector,
+    "chain": Chain,
 }
 
 
@@ -272,12 +285,14 @@ def to_json(e: Expression) -> Any:
             return ["constant", name]
         case Symbol(name):
             return ["symbol", name]
+        case Partial(of, by, total):
+            return ["partial", of, by, total]
+        case Array(shape, norm):
+            return ["array", list(shape), norm]
         case Power(base, exponent):
             return ["power", to_json(base), to_json(exponent)]
         case Apply(function, operands, argument):
             return ["apply", function, list(argument), *map(to_json, operands)]
-        case Notation():
-            return ["arrays", e.to_json()]
     kind = type(e).__name__.lower()
     return [kind, *map(to_json, parts(e))]
 
@@ -297,14 +312,14 @@ def from_json(data: Any) -> Expression:
             return Constant(name)
         case ["symbol", str(name)]:
             return Symbol(name)
+        case ["partial", str(of), str(by), bool(is_total)]:
+            return Partial(of, by, is_total)
+        case ["array", [*shape], float(norm)]:
+            return Array(tuple(shape), norm)
         case ["power", base, exponent]:
             return Power(from_json(base), from_json(exponent))
         case ["apply", str(function), [*argument], *operands]:
             return Apply(function, tuple(map(from_json, operands)), tuple(argument))
-        case ["arrays", term]:
-            from chainrule.explaining.arrays.expression import term_from_json  # knows this module
-
-            return term_from_json(term)
         case [str(kind), *inner] if kind in _MANY:
             return _MANY[kind](tuple(map(from_json, inner)))
     raise NotationError(f"this is no expression: {str(data)[:80]}")

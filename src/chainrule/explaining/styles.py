@@ -105,6 +105,12 @@ class _Text(Style):
     def absolute(self, inner: str) -> str:
         return f"abs({inner})" if "|" in inner else f"|{inner}|"  # bars inside bars are ambiguous
 
+    def partial(self, of: str, by: str, d: str) -> Piece:
+        return Piece(f"{d}{of}/{d}{by}", FRACTION)
+
+    def array(self, shape: Sequence[int], norm: str) -> Piece:
+        return Piece(f"{'×'.join(map(str, shape))}, norm {norm}")
+
     def vector(self, entries: Sequence[str]) -> str:
         return f"({', '.join(entries)})"
 
@@ -184,6 +190,14 @@ class _Latex(Style):
 
     def absolute(self, inner: str) -> str:
         return rf"\left|{inner}\right|"
+
+    def partial(self, of: str, by: str, d: str) -> Piece:
+        sign = "d" if d == "d" else r"\partial"
+        return Piece(rf"\frac{{{sign} {of}}}{{{sign} {by}}}", FRACTION)
+
+    def array(self, shape: Sequence[int], norm: str) -> Piece:
+        size = r" \times ".join(map(str, shape))
+        return Piece(rf"{size} \text{{, norm }} {norm}")
 
     def vector(self, entries: Sequence[str]) -> str:
         return r"\begin{pmatrix} " + r" \\ ".join(entries) + r" \end{pmatrix}"
@@ -271,6 +285,14 @@ class _MathML(Style):
 
     def absolute(self, inner: str) -> str:
         return f"<mrow><mo>|</mo>{inner}<mo>|</mo></mrow>"
+
+    def partial(self, of: str, by: str, d: str) -> Piece:
+        above, below = (f"<mrow><mi>{d}</mi>{name}</mrow>" for name in (of, by))
+        return Piece(f"<mfrac>{above}{below}</mfrac>", FRACTION)
+
+    def array(self, shape: Sequence[int], norm: str) -> Piece:
+        size = "<mo>×</mo>".join(f"<mn>{length}</mn>" for length in shape)
+        return Piece(f"{size}<mtext>, norm&nbsp;</mtext>{norm}")
 
     def vector(self, entries: Sequence[str]) -> str:
         return self.brackets("<mo>,</mo>".join(entries))

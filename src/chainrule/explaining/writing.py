@@ -15,10 +15,12 @@ from itertools import pairwise
 from chainrule.explaining.expression import (
     HALF,
     Apply,
+    Array,
+    Chain,
     Constant,
     Expression,
-    Notation,
     Number,
+    Partial,
     Power,
     Product,
     Sum,
@@ -119,12 +121,20 @@ class Style(ABC):
         """An absolute value."""
 
     @abstractmethod
+    def partial(self, of: str, by: str, d: str) -> Piece:
+        """A derivative as a quantity, from two names and the sign ``∂`` or ``d``."""
+
+    @abstractmethod
     def vector(self, entries: Sequence[str]) -> str:
         """Several expressions as one vector."""
 
     @abstractmethod
     def matrix(self, rows: Sequence[Sequence[str]]) -> str:
         """Expressions in rows and columns."""
+
+    @abstractmethod
+    def array(self, shape: Sequence[int], norm: str) -> Piece:
+        """A value by its shape and norm."""
 
     def __call__(self, e: Expression) -> str:
         return self.piece(e).text
@@ -152,8 +162,12 @@ class Style(ABC):
                 return Piece(self.matrix([[self(entry) for entry in row] for row in rows]))
             case Vector(entries):
                 return Piece(self.vector([self(entry) for entry in entries]))
-            case Notation():
-                return e.written(self)
+            case Partial(of, by, is_total):
+                return self.partial(self.symbol(of), self.symbol(by), "d" if is_total else "∂")
+            case Chain(factors):
+                return self._separate(factors)
+            case Array(shape, norm):
+                return self.array(shape, self._number(norm).text)
 
     def within(self, e: Expression, level: int) -> str:
         """``e`` in brackets if it binds less tightly than ``level``."""
@@ -175,7 +189,10 @@ class Style(ABC):
         text = self.within(terms[0], SUM + 1) if terms else "0"
         for term in terms[1:]:
             negative = _is_negative(term)
-            part = self.within(negated(term) if negative else term, SUM + 1)
+            if isinstance(term, Chain):
+                part = self._separate(term.factors, PRODUCT).text
+            else:
+                part = self.within(negated(term) if negative else term, SUM + 1)
             text = self.infix("-" if negative else "+", text, part)
         return Piece(text, SUM)
 
@@ -192,11 +209,11 @@ class Style(ABC):
         top = self._adjacent(above)
         return top if not below else self.fraction(top, self._adjacent(below))
 
-    def _separate(self, factors: Sequence[Expression]) -> Piece:
+    def _separate(self, factors: Sequence[Expression], first: int = SIGN) -> Piece:
         """Each factor by itself, with dots between: a line before it is simplified."""
         texts = []
         for index, factor in enumerate(factors):
-            level = SIGN if index == 0 else PRODUCT
+            level = first if index == 0 else PRODUCT
             texts.append(self.within(factor, level))
         text = texts[0]
         for other in texts[1:]:

@@ -35,8 +35,6 @@ _SPACED = {
     "mapsto": "↦",
     "le": "≤",
     "ge": "≥",
-    "lt": "<",
-    "gt": ">",
     "ne": "≠",
     "approx": "≈",
     "propto": "∝",

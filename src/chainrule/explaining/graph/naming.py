@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -50,6 +51,12 @@ class Names:
             if array.shape == np.shape(value) and np.array_equal(array, value):
                 return name
         return None
+
+    def beside(self, known: AbstractSet[Node]) -> tuple[str, ...]:
+        """The names of what was computed from variables and is not among the nodes ``known``."""
+        others = [node for node in self.found if node.sources and node.tracked]
+        found = [self.of(node) for node in others if node not in known]
+        return tuple(dict.fromkeys(filter(None, found)))
 
     def look(self, depth: int, variables: dict[str, Any]) -> None:
         """Take the names of one frame."""

@@ -21,6 +21,7 @@ from chainrule.core import tree
 from chainrule.core.errors import ArgumentError, GradientError
 from chainrule.core.node import LITERAL, Node, array, now, topological, variable
 from chainrule.core.types import ArrayType
+from chainrule.explaining.graph.formulas import Program
 from chainrule.explaining.graph.naming import Names, named_locals
 from chainrule.lift import FLOAT, as_node, to_numpy
 from chainrule.nn.module import Module
@@ -42,7 +43,8 @@ class Vertex:
     Attributes:
         node: the node; ``node.value`` is its value.
         name: its name as formulas write it, such as ``z_1``; unique in the recording.
-        own: whether the user gave that name; otherwise it is v_1, v_2, … or c_1, c_2, …
+        own: whether the user gave that name; otherwise it is v_1, v_2, … or c_1, c_2, …, and f for
+            the result.
         path: of an input, where it stands in the arguments, such as ``model.0.weight``.
         layer: of a result, the paths of the modules in whose calls it was made, outer first.
     """
@@ -68,7 +70,8 @@ class Recording:
         cotangents: the derivative of the result with respect to each node that depends on ``wrt``;
             of a result that is no scalar, of its product with ``seed``.
         seed: the cotangent of the result: 1 for a scalar.
-        result_name: how the result is called in derivatives, such as ``L``.
+        unused: what the user's code computed and the result does not depend on, by its names.
+        notes: what has to be said of the run, such as that the function decides by values.
     """
 
     vertices: tuple[Vertex, ...]
@@ -78,6 +81,8 @@ class Recording:
     steps: tuple[Step, ...]
     cotangents: Mapping[Node, Node]
     seed: Node
+    unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def by_node(self) -> Mapping[Node, Vertex]:
@@ -102,7 +107,8 @@ def record(
     All floats are taken as float64, so that digits can be compared.
 
     Args:
-        f: a function of pytrees with one result, a float array or number. It may decide by values.
+        f: a function of pytrees with one result, a float array or number; it may decide by values.
+            Or a `Program`, formulas whose results have names.
         args: its arguments.
         wrt: names (of parameters, local names or paths such as ``model.0.weight``) with respect to
             which to differentiate; by default all inputs that are floats.
@@ -119,6 +125,8 @@ def record(
     names, calls = Names(), _Calls(arguments)
     with named_locals(names), observe(calls.left, calls.entered):
         returned = f(*arguments)
+    if isinstance(f, Program):
+        names = f.given
     output = _result(returned, floats)
     paths = dict(zip(nodes, input_names(f, structure), strict=True))
     ordered = topological([output])
@@ -133,7 +141,10 @@ def record(
     found = pull([output], [start], variables, record=True, steps=steps)
     cotangents = {output: start} | {step.node: step.cotangent for step in steps}
     cotangents |= {v: ct for v, ct in zip(variables, found, strict=True) if ct is not None}
-    return Recording(vertices, inputs, by_node[output], chosen, tuple(steps), cotangents, start)
+    unused = names.beside(by_node.keys() | set(ordered))
+    return Recording(
+        vertices, inputs, by_node[output], chosen, tuple(steps), cotangents, start, unused
+    )
 
 
 def _as_input(leaf: Any) -> Node:
@@ -208,7 +219,9 @@ def _named(
     for node in order:
         name = wanted[node]
         own = name is not None
-        if name is None:
+        if name is None and node is output and "f" not in uses:
+            name = "f"
+        elif name is None:
             name = fresh("v" if node.sources else "c")
         elif uses[name] > 1:
             name = fresh(name)

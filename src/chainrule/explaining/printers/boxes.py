@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from chainrule.explaining.expression import Vector, matrix_rows
 from chainrule.explaining.printers.outline import Atom, Row
@@ -10,6 +10,8 @@ from chainrule.explaining.steps import Cell, Table
 from chainrule.explaining.styles import TEXT
 
 __all__ = ["block", "middle", "table_lines"]
+
+GAP = 3  # between the columns of a table
 
 Write = Callable[[Row], str]
 
@@ -67,15 +69,20 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def table_lines(table: Table, write: Write) -> list[str]:
-    """A table with columns of one width; cells begin at the left."""
+def table_lines(table: Table, write: Write) -> Iterator[list[tuple[str, str]]]:
+    """A table with columns of one width: for each line its cells, as what they are and their text.
+
+    Cells begin at the left. Headings are of the kind ``heading``, words ``reason``.
+    """
 
     def text(cell: Cell) -> str:
         return cell if isinstance(cell, str) else write((cell,))
 
-    rows = [[text(cell) for cell in row] for row in (table.header, *table.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = (table.header, *table.rows)
+    widths = [max(map(len, map(text, column))) for column in zip(*lines, strict=True)]
+    for index, line in enumerate(lines):
+        cells = []
+        for cell, width in zip(line, widths, strict=True):
+            kind = "reason" if isinstance(cell, str) else "formula"
+            cells.append(("heading" if index == 0 else kind, text(cell).ljust(width + GAP)))
+        yield cells

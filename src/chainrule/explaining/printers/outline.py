@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from chainrule.explaining.explanation import Explanation, Section
-from chainrule.explaining.expression import Apply, Expression, Symbol, Vector, number
+from chainrule.explaining.expression import Apply, Expression, Symbol
+from chainrule.explaining.printers.rows import tabulated
 from chainrule.explaining.reading import constant
-from chainrule.explaining.steps import Derivative, Line, Named, Reference, Step, Table
+from chainrule.explaining.steps import Derivative, Named, Reference, Step, Table
 
 __all__ = ["Atom", "Entry", "Row", "headline", "outline"]
 
@@ -118,8 +119,21 @@ def _section(section: Section, budget: _Budget) -> Iterator[Entry]:
     if section.parts:
         count = len(section.parts)
         yield Entry("note", words=f"the function is cut into {count} parts, each with a name")
+    if section.columns:
+        yield from _rows(section, budget)
+        return
     for step in section.steps:
         yield from _step(step, 0, budget)
+
+
+def _rows(section: Section, budget: _Budget) -> Iterator[Entry]:
+    """A table of steps, and what has to be said of them."""
+    steps = [step for step in section.steps if budget.spend()]
+    if steps:
+        yield Entry("table", table=tabulated(section.columns, section.rules, steps))
+    for step in steps:
+        for note in step.notes:
+            yield Entry("note", words=note)
 
 
 def _step(step: Step, depth: int, budget: _Budget) -> Iterator[Entry]:
@@ -147,7 +161,7 @@ def _step(step: Step, depth: int, budget: _Budget) -> Iterator[Entry]:
         else:
             yield from _step(child, depth + 1, budget)
     for line in step.lines:
-        yield Entry("line", depth + 1, ("=", line.expression, *_shape(line)), line.reason)
+        yield Entry("line", depth + 1, ("=", line.expression), line.reason)
     if step.table is not None:
         yield Entry("table", depth + 1, table=step.table)
     for note in step.notes:
@@ -163,30 +177,9 @@ def _is_short(step: Step) -> bool:
 
 
 def _equation(step: Step) -> Row:
-    (line,) = step.lines
-    return (step.subject, "=", line.expression, *_shape(line))
+    return (step.subject, "=", step.lines[0].expression)
 
 
-def _shape(line: Line) -> Row:
-    """The shape of an array, (n×k), behind it."""
-    if line.shape is None:
-        return ()
-    text, latex = (sign.join(line.shape) for sign in ("×", r" \times "))
-    return (Named(f"  ({text or 'scalar'})", rf"\quad ({latex or chr(92) + 'text{scalar}'})"),)
-
-
-def constant_of(value: Any) -> Expression:
-    """A value, to twelve digits; of an array to four."""
-    if isinstance(value, tuple):
-        return Vector(tuple(map(_entry, value)))
+def constant_of(value: float) -> Expression:
+    """A value, to twelve digits."""
     return constant(float(f"{value:.12g}"))
-
-
-def _entry(value: Any) -> Expression:
-    return Vector(tuple(map(_entry, value))) if isinstance(value, tuple) else rounded(value)
-
-
-def rounded(value: float) -> Expression:
-    """An entry of an array, to four digits."""
-    found = float(f"{value:.4g}")
-    return number(int(found) if found == int(found) and abs(found) < 1e9 else found)

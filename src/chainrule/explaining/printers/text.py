@@ -38,8 +38,8 @@ def segments(found: Explanation, limit: int | None = None) -> Iterator[list[Segm
 def _lines(entry: Entry) -> Iterator[list[Segment]]:
     """The lines of an entry; a table has several, and a formula with a matrix."""
     if entry.table is not None:
-        for row in table_lines(entry.table, written):
-            yield [("", INDENT * entry.depth), ("formula", row)]
+        for cells in table_lines(entry.table, written):
+            yield [("", INDENT * entry.depth), *cells]
         return
     line = _line(entry)
     formula = block(entry.row, written)

@@ -90,8 +90,8 @@ topic = Topic(
             claim="finite-differences",
         ),
     ),
-    claims=("secant-limit", "nudge", "finite-differences"),
-    related=("derivative-table", "second-derivative", "taylor", "partial-derivative"),
+    claims=("inflection",),
+    related=("gradient",),
     pictures=(
         Picture(
             draw,

@@ -107,17 +107,11 @@ topic = Topic(
             wrong="The gradient is a number.",
             why="A single number cannot say what each of the parameters should do.",
             right="It is a vector of the shape of the parameters. Its length is a number.",
-            claim="gradient-shape",
+            claim="perpendicular",
         ),
     ),
-    claims=("steepest", "perpendicular", "gradient-shape", "descent-decreases"),
-    related=(
-        "partial-derivative",
-        "directional-derivative",
-        "level-curves",
-        "jacobian",
-        "gradient-descent",
-    ),
+    claims=("perpendicular", "steepest"),
+    related=("derivative", "backpropagation"),
     pictures=(
         Picture(
             draw,
