@@ -391,3 +391,19 @@ print([blocking(task) for task in set(os.listdir("/proc/self/task")) - before])
 print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 """
     assert in_a_process(script).splitlines() == ["[True, True, True]", "set()"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_woken_workers_may_run_where_the_process_may() -> None:
+    script = """
+before = set(os.listdir("/proc/self/task"))
+for _ in range(40):
+    check_sum(4)
+    time.sleep(0.002)  # they sleep, are woken, and get out of the way
+allowed = os.sched_getaffinity(0)
+workers = set(os.listdir("/proc/self/task")) - before
+print([os.sched_getaffinity(int(task)) == allowed for task in workers])
+os.sched_setaffinity(0, {min(allowed)})  # now they have nowhere to go
+check_sum(4)
+"""
+    assert in_a_process(script).splitlines() == ["[True, True, True]"]

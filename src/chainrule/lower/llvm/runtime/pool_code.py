@@ -48,6 +48,7 @@ STATE_BYTES = _MAILBOXES + MAX_THREADS * _MAILBOX_BYTES
 # A mailbox: what a launch writes and the worker reads. At 0, the number of launches.
 _PROGRAM, _TABLE, _THREADS, _COUNT = 8, 16, 24, 32
 _SLEEPING = 40  # written by the worker
+_PROCESSOR = 48  # of the thread that woke it last
 _OF_TEAM, _OF_TID = 64, 72  # never change
 _MUTEX, _CONDITION = 128, 192  # on which it sleeps
 
@@ -57,6 +58,10 @@ _SPIN_IN_BARRIER = 50_000
 _YIELD_IN_BARRIER = 1_000_000
 _NAP = 50_000
 _SPIN_WITHOUT_WORK = 200_000
+
+
+_MOVES = sys.platform == "linux"
+_AFFINITY_BYTES = 128  # a set of 1024 processors, as in the C library
 
 
 def write_barrier(module: Module) -> None:
@@ -98,6 +103,8 @@ def runtime(machine: Machine) -> str:
     _write_now(module)
     _write_pause(module, machine)
     _write_wait(module)
+    if _MOVES:
+        _write_step_aside(module)
     _write_receive(module)
     _write_worker(module)
     _write_grow(module)
@@ -195,6 +202,32 @@ def _write_wait(module: Module) -> None:
     f.ret()
 
 
+def _write_step_aside(module: Module) -> None:
+    """``void step_aside(i64 processor)`` leaves the processor if there is another one to go to.
+
+    Linux likes to wake a thread where the one that wakes it runs. It would stay there, since two
+    threads that let each other run look like little work, and a launch would take twice as long.
+    """
+    module.declare("sched_getcpu", "i32", [])
+    for name in ("sched_getaffinity", "sched_setaffinity"):
+        module.declare(name, "i32", ["i32", "i64", "ptr"])
+    f = module.function("step_aside", [("processor", "i64")], attributes="noinline")
+    (processor,) = f.params
+    size, this = f.i64(_AFFINITY_BYTES), f.constant("i32", 0)
+    every, others = (f.alloca("i8", _AFFINITY_BYTES, align=8) for _ in range(2))
+    with f.when(f.call("sched_getcpu", "i32").cast("sext", "i64").eq(processor)):
+        known = f.call("sched_getaffinity", "i32", this, size, every).eq(0)
+        with f.when(known & processor.compare("", "ult", 8 * _AFFINITY_BYTES)):
+            f.call("sched_getaffinity", "i32", this, size, others)
+            byte = others.offset(processor.ashr(3))
+            bit = f.emit("i64", f"shl i64 1, {(processor & 7).text}").cast("trunc", "i8")
+            f.store(f.load("i8", byte) & ~bit, byte)
+            # a set without any processor is refused
+            f.call("sched_setaffinity", "i32", this, size, others)
+            f.call("sched_setaffinity", "i32", this, size, every)
+    f.ret()
+
+
 def _write_receive(module: Module) -> None:
     """``i64 receive(ptr mailbox, i64 before)``: its number of launches, once it is a new one."""
     f = module.function("receive", [("mailbox", "ptr"), ("before", "i64")], "i64")
@@ -214,6 +247,8 @@ def _write_receive(module: Module) -> None:
                 f.call("pthread_cond_wait", "i32", condition, mutex)
             _store(f, 0, mailbox.offset(_SLEEPING), "monotonic")
             f.call("pthread_mutex_unlock", "i32", mutex)
+            if _MOVES:
+                f.call("step_aside", "void", f.load("i64", mailbox.offset(_PROCESSOR)))
     f.ret(_load(f, mailbox, "acquire"))
 
 
@@ -302,6 +337,9 @@ def _write_launch(module: Module) -> None:
         _store(f, _load(f, mailbox, "monotonic") + 1, mailbox, "seq_cst")
         with f.when(_load(f, mailbox.offset(_SLEEPING), "seq_cst").ne(0)):
             f.call("pthread_mutex_lock", "i32", mailbox.offset(_MUTEX))
+            if _MOVES:
+                here = f.call("sched_getcpu", "i32").cast("sext", "i64")
+                f.store(here, mailbox.offset(_PROCESSOR))
             f.call("pthread_cond_signal", "i32", mailbox.offset(_CONDITION))
             f.call("pthread_mutex_unlock", "i32", mailbox.offset(_MUTEX))
     f.call_pointer(program, "void", table, f.i64(0), threads, team)
