@@ -36,13 +36,14 @@ _WRITTEN_OUT = 2000  # the longest result that is shown without names for its pa
 class Result:
     """A derivative found: its name and formula; at a point its name there, and its value.
 
-    ``value`` is None where there is no point, or no derivative at the point.
+    ``value`` is None where there is no point, or no derivative at the point; of an array it is a
+    tuple of its rows.
     """
 
     name: Named
     expression: Expression
     there: Named | None = None
-    value: float | None = None
+    value: Any = None
 
 
 @dataclass(frozen=True)
@@ -305,6 +306,10 @@ def _read_assembled(data: Mapping[str, Any]) -> Assembled:
     )
 
 
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 def _named(data: Mapping[str, Any]) -> Named:
     return Named(data["text"], data["latex"])
 
@@ -334,7 +339,7 @@ def _from_data(data: Mapping[str, Any]) -> Explanation:
                 name=_named(result["name"]),
                 expression=from_json(result["expression"]),
                 there=None if result["there"] is None else _named(result["there"]),
-                value=result["value"],
+                value=_tuples(result["value"]),
             )
             for result in data["results"]
         ),

@@ -7,12 +7,16 @@ simplified by `simplify`, as a step that is shown.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainrule.core.errors import NotationError
+
+if TYPE_CHECKING:
+    from chainrule.explaining.writing import Piece, Style
 
 __all__ = [
     "Apply",
@@ -20,6 +24,7 @@ __all__ = [
     "Chain",
     "Constant",
     "Expression",
+    "Notation",
     "Number",
     "Partial",
     "Power",
@@ -131,8 +136,33 @@ class Array:
     norm: float
 
 
+class Notation(ABC):
+    """An expression of another algebra that writes itself, such as one of arrays."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def written(self, style: Style) -> Piece:
+        """The expression in a style."""
+
+    @abstractmethod
+    def to_json(self) -> Any:
+        """Nested lists."""
+
+
 Expression = (
-    Number | Constant | Symbol | Sum | Product | Power | Apply | Vector | Partial | Chain | Array
+    Number
+    | Constant
+    | Symbol
+    | Sum
+    | Product
+    | Power
+    | Apply
+    | Vector
+    | Partial
+    | Chain
+    | Array
+    | Notation
 )
 
 ZERO = Number(Fraction(0))
@@ -293,6 +323,8 @@ def to_json(e: Expression) -> Any:
             return ["power", to_json(base), to_json(exponent)]
         case Apply(function, operands, argument):
             return ["apply", function, list(argument), *map(to_json, operands)]
+        case Notation():
+            return ["arrays", e.to_json()]
     kind = type(e).__name__.lower()
     return [kind, *map(to_json, parts(e))]
 
@@ -320,6 +352,10 @@ def from_json(data: Any) -> Expression:
             return Power(from_json(base), from_json(exponent))
         case ["apply", str(function), [*argument], *operands]:
             return Apply(function, tuple(map(from_json, operands)), tuple(argument))
+        case ["arrays", term]:
+            from chainrule.explaining.arrays.expression import term_from_json  # knows this module
+
+            return term_from_json(term)
         case [str(kind), *inner] if kind in _MANY:
             return _MANY[kind](tuple(map(from_json, inner)))
     raise NotationError(f"this is no expression: {str(data)[:80]}")

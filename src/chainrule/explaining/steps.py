@@ -6,7 +6,7 @@ the rule gives it, then simplified; each was evaluated and compared with the eng
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,14 @@ Subject = Derivative | Named
 
 @dataclass(frozen=True)
 class Line:
-    """One of the expressions that a step shows to be equal, and why it follows."""
+    """One of the expressions that a step shows to be equal, and why it follows.
+
+    ``shape`` is that of an array, with letters where there are any: ("n", "k").
+    """
 
     expression: Expression
     reason: str
+    shape: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,16 @@ def table_from_json(data: list[list[Any]]) -> Table:
     return Table(header, tuple(rows))
 
 
+def _line_to_json(line: Line) -> list[Any]:
+    shape = [] if line.shape is None else [list(line.shape)]
+    return [to_json(line.expression), line.reason, *shape]
+
+
+def _read_line(data: Sequence[Any]) -> Line:
+    expression, reason, *shape = data
+    return Line(from_json(expression), reason, tuple(shape[0]) if shape else None)
+
+
 def step_to_json(step: Step | Reference) -> dict[str, Any]:
     """A step as plain dictionaries and lists."""
     if isinstance(step, Reference):
@@ -181,7 +195,7 @@ def step_to_json(step: Step | Reference) -> dict[str, Any]:
         "rule": step.rule,
         "law": None if step.law is None else subject_to_json(step.law),
         "subject": subject_to_json(step.subject),
-        "lines": [[to_json(line.expression), line.reason] for line in step.lines],
+        "lines": [_line_to_json(line) for line in step.lines],
         "lets": [[let.name, to_json(let.expression)] for let in step.lets],
         "children": [step_to_json(child) for child in step.children],
         "notes": list(step.notes),
@@ -214,7 +228,7 @@ def _read(data: Mapping[str, Any]) -> Step | Reference:
             rule=data["rule"],
             law=None if law is None else Named(law["text"], law["latex"]),
             subject=subject,
-            lines=tuple(Line(from_json(e), reason) for e, reason in data["lines"]),
+            lines=tuple(map(_read_line, data["lines"])),
             lets=tuple(Let(name, from_json(e)) for name, e in data["lets"]),
             children=tuple(_read(child) for child in data["children"]),
             notes=tuple(data["notes"]),

@@ -19,6 +19,7 @@ from chainrule.explaining.expression import (
     Chain,
     Constant,
     Expression,
+    Notation,
     Number,
     Partial,
     Power,
@@ -162,6 +163,8 @@ class Style(ABC):
                 return Piece(self.matrix([[self(entry) for entry in row] for row in rows]))
             case Vector(entries):
                 return Piece(self.vector([self(entry) for entry in entries]))
+            case Notation():
+                return e.written(self)
             case Partial(of, by, is_total):
                 return self.partial(self.symbol(of), self.symbol(by), "d" if is_total else "∂")
             case Chain(factors):

@@ -35,6 +35,8 @@ _SPACED = {
     "mapsto": "↦",
     "le": "≤",
     "ge": "≥",
+    "lt": "<",
+    "gt": ">",
     "ne": "≠",
     "approx": "≈",
     "propto": "∝",

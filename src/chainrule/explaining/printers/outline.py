@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from chainrule.explaining.explanation import Explanation, Section
-from chainrule.explaining.expression import Apply, Expression, Symbol
+from chainrule.explaining.expression import Apply, Expression, Symbol, Vector, number
 from chainrule.explaining.printers.rows import tabulated
 from chainrule.explaining.reading import constant
-from chainrule.explaining.steps import Derivative, Named, Reference, Step, Table
+from chainrule.explaining.steps import Derivative, Line, Named, Reference, Step, Table
 
 __all__ = ["Atom", "Entry", "Row", "headline", "outline"]
 
@@ -161,7 +161,7 @@ def _step(step: Step, depth: int, budget: _Budget) -> Iterator[Entry]:
         else:
             yield from _step(child, depth + 1, budget)
     for line in step.lines:
-        yield Entry("line", depth + 1, ("=", line.expression), line.reason)
+        yield Entry("line", depth + 1, ("=", line.expression, *_shape(line)), line.reason)
     if step.table is not None:
         yield Entry("table", depth + 1, table=step.table)
     for note in step.notes:
@@ -177,9 +177,30 @@ def _is_short(step: Step) -> bool:
 
 
 def _equation(step: Step) -> Row:
-    return (step.subject, "=", step.lines[0].expression)
+    (line,) = step.lines
+    return (step.subject, "=", line.expression, *_shape(line))
 
 
-def constant_of(value: float) -> Expression:
-    """A value, to twelve digits."""
+def _shape(line: Line) -> Row:
+    """The shape of an array, (n×k), behind it."""
+    if line.shape is None:
+        return ()
+    text, latex = (sign.join(line.shape) for sign in ("×", r" \times "))
+    return (Named(f"  ({text or 'scalar'})", rf"\quad ({latex or chr(92) + 'text{scalar}'})"),)
+
+
+def constant_of(value: Any) -> Expression:
+    """A value, to twelve digits; of an array to four."""
+    if isinstance(value, tuple):
+        return Vector(tuple(map(_entry, value)))
     return constant(float(f"{value:.12g}"))
+
+
+def _entry(value: Any) -> Expression:
+    return Vector(tuple(map(_entry, value))) if isinstance(value, tuple) else rounded(value)
+
+
+def rounded(value: float) -> Expression:
+    """An entry of an array, to four digits."""
+    found = float(f"{value:.4g}")
+    return number(int(found) if found == int(found) and abs(found) < 1e9 else found)

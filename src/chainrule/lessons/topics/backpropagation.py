@@ -51,16 +51,16 @@ topic = Topic(
         several times. It is automatic differentiation in reverse mode.
     """,
     formulas=(
-        Formula("error of the last layer", r"\delta^{L} = \nabla_a \ell \odot \sigma'(z^{L})"),
         Formula(
-            "error, passed back",
-            r"\delta^{l} = (W^{l+1})^\top \delta^{l+1} \odot \sigma'(z^{l})",
+            "through a layer",
+            r"u_l = f_l(u_{l-1}, \theta_l): \quad \bar{u}_{l-1} = "
+            r"\left(\frac{\partial u_l}{\partial u_{l-1}}\right)^\top \bar{u}_l",
         ),
         Formula(
-            "gradient of weights",
-            r"\frac{\partial \ell}{\partial W^{l}} = \delta^{l} (a^{l-1})^\top",
+            "gradient of its parameters",
+            r"\frac{\partial L}{\partial \theta_l} = "
+            r"\left(\frac{\partial u_l}{\partial \theta_l}\right)^\top \bar{u}_l",
         ),
-        Formula("gradient of biases", r"\frac{\partial \ell}{\partial b^{l}} = \delta^{l}"),
     ),
     example=example,
     questions=(
@@ -94,6 +94,6 @@ topic = Topic(
             claim="finite-differences",
         ),
     ),
-    claims=("sigmoid-vanishes",),
-    related=("gradient",),
+    claims=("two-forward", "million-gradients", "vjp", "architectures", "sigmoid-vanishes"),
+    related=("chain-rule", "four-equations", "automatic-differentiation", "checkpointing"),
 )

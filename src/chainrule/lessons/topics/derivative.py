@@ -90,8 +90,8 @@ topic = Topic(
             claim="finite-differences",
         ),
     ),
-    claims=("inflection",),
-    related=("gradient",),
+    claims=("secant-limit", "nudge", "finite-differences"),
+    related=("derivative-table", "second-derivative", "taylor", "partial-derivative"),
     pictures=(
         Picture(
             draw,

@@ -107,11 +107,17 @@ topic = Topic(
             wrong="The gradient is a number.",
             why="A single number cannot say what each of the parameters should do.",
             right="It is a vector of the shape of the parameters. Its length is a number.",
-            claim="perpendicular",
+            claim="gradient-shape",
         ),
     ),
-    claims=("perpendicular", "steepest"),
-    related=("derivative", "backpropagation"),
+    claims=("steepest", "perpendicular", "gradient-shape", "descent-decreases"),
+    related=(
+        "partial-derivative",
+        "directional-derivative",
+        "level-curves",
+        "jacobian",
+        "gradient-descent",
+    ),
     pictures=(
         Picture(
             draw,
