@@ -94,7 +94,7 @@ def test_middling_functions_are_cut_and_written_out_again() -> None:
         (lambda x: (), {}, cr.GradientError, "returns nothing"),
         (lambda: 1.0, {}, TypeError, "no arguments"),
         (lambda e: e**2, {}, TypeError, "another name"),
-        (lambda x: x, {"at": [[1.0, 2.0]]}, cr.GradientError, "returns 2"),
+        (lambda x: x, {"at": [[1.0, 2.0]]}, cr.GradientError, "needs a scalar"),
     ],
 )
 def test_refusals(f: object, options: dict[str, object], error: type, words: str) -> None:

@@ -52,6 +52,8 @@ def explain(
     at: Any = None,
     kind: str | None = None,
     direction: Any = None,
+    loss: Any = None,
+    seed: Any = None,
 ) -> Explanation:
     """How a derivative is found, step by step.
 
@@ -70,6 +72,9 @@ def explain(
             differentiated implicitly, a direction asks for the derivative in it, arrays and
             modules for a derivation with shapes.
         direction: for the directional derivative, a number for each variable.
+        loss: for a module, which is then called as ``f(x, y)``, a function of output and target, or
+            its name in `chainrule.nn`, such as ``"cross_entropy"``.
+        seed: for a function of arrays whose result Y is no scalar, ∂L/∂Y of the shape of Y.
 
     Raises:
         ParseError: if the text is no formula; it points at the place.
@@ -94,4 +99,4 @@ def explain(
     <BLANKLINE>
     f′(x) = sin(x) + x cos(x)
     """
-    return explained(f, args, wrt, order, at, kind, direction)
+    return explained(f, args, wrt, order, at, kind, direction, loss, seed)

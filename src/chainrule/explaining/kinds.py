@@ -35,12 +35,23 @@ def explained(
     at: Any,
     kind: str | None,
     direction: Any,
+    loss: Any = None,
+    seed: Any = None,
 ) -> Explanation:
     """See `explain`."""
     chosen = kind_of(f, args, at, kind, direction)
+    if chosen != "arrays" and (loss is not None or seed is not None):
+        raise ArgumentError(
+            "loss= and seed= go with functions of arrays and with modules, not with "
+            f"kind={chosen!r}"
+        )
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise ArgumentError(f"order: an integer of at least 1 is needed, not {order!r}")
     with np.errstate(all="ignore"):  # at some of the points that are tried nothing is finite
+        if chosen == "arrays":
+            from chainrule.explaining.arrays import explain_arrays
+
+            return explain_arrays(f, args, wrt, order, at, seed=seed, loss=loss)
         return _explained(chosen, f, args, wrt, order, at, direction)
 
 
@@ -52,8 +63,6 @@ def _explained(
     module = import_module(_ROOMS[chosen]) if find_spec(_ROOMS[chosen]) is not None else None
     room = getattr(module, f"explain_{chosen}", None)
     if room is None:
-        if chosen == "arrays":
-            return explain_scalar(f, args, wrt, order, at)  # which says what is not explained yet
         raise GradientError(f"kind={chosen!r} is not explained yet")
     more = (direction,) if chosen == "directional" else ()
     found: Explanation = room(f, args, wrt, order, at, *more)

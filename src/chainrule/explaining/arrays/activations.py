@@ -28,12 +28,14 @@ class Activation:
         formula: φ(x) as text.
         slope_formula: φ′(x) as text.
         convention: what is taken at a kink.
+        variants: other ways in which the library computes φ.
     """
 
     function: Callable[[Tensor], Tensor]
     formula: str
     slope_formula: str
     convention: str = ""
+    variants: tuple[Callable[[Tensor], Tensor], ...] = ()
 
     @cached_property
     def _slope(self) -> Formula:
@@ -46,6 +48,10 @@ class Activation:
     def slope(self, x: Any) -> Any:
         """φ′(x), from the formula."""
         return np.broadcast_to(self._slope(np.asarray(x)).numpy(), np.shape(x))
+
+
+def _softplus_layer(x: Tensor) -> Tensor:
+    return functions.softplus(1.0 * x) / 1.0
 
 
 def _tanh_gelu(x: Tensor) -> Tensor:
@@ -63,7 +69,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
     ),
     "sigmoid": Activation(functions.sigmoid, "1/(1 + e^(-x))", "σ(x) (1 - σ(x))"),
     "tanh": Activation(functions.tanh, "tanh(x)", "1 - tanh(x)^2"),
-    "softplus": Activation(functions.softplus, "ln(1 + e^x)", "σ(x)"),
+    "softplus": Activation(functions.softplus, "ln(1 + e^x)", "σ(x)", variants=(_softplus_layer,)),
     "log_sigmoid": Activation(functions.log_sigmoid, "-ln(1 + e^(-x))", "σ(-x)"),
     "silu": Activation(functions.silu, "x σ(x)", "σ(x) + x σ(x) (1 - σ(x))"),
     "gelu": Activation(

@@ -109,9 +109,12 @@ def _activation(name: str) -> Match:
     activation = ACTIVATIONS[name]
 
     def match(node: Node) -> Block | None:
-        hole, reference = _reference(activation.function, node.shape, ())
-        found = _unified(node, reference, hole)
-        if found is None:
+        for function in (activation.function, *activation.variants):
+            hole, reference = _reference(function, node.shape, ())
+            found = _unified(node, reference, hole)
+            if found is not None:
+                break
+        else:
             return None
         return Block(
             name,
@@ -314,6 +317,7 @@ _MATCHES: Mapping[str, Sequence[Match]] = {
         moments.variance,
         moments.mean,
         _activation("softsign"),
+        _activation("softplus"),
     ),
     "sub": (_exponential("log_softmax", functions.log_softmax),),
     "sqrt": (moments.norm,),

@@ -120,7 +120,7 @@ class Deriver(Reader):
                 self.claim(made.term, self.engine(node))
                 if node not in self.named and self._needs_name(node, made.term):
                     raise _NeedsNameError(node)
-                if node in self.named:
+                if node in self.named and node not in self.silent:
                     one = self._line(node, made)
                     found.append(one)
                     made = _Pending(one.name, (), (node,), (), ())

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import nn
 from chainrule.core.errors import ArgumentError, DTypeError, GradientError
-from chainrule.explaining.arrays.derive import Deriver
+from chainrule.explaining.arrays.backpropagation import equations, read_network
+from chainrule.explaining.arrays.derive import Deriver, Found
 from chainrule.explaining.arrays.expression import ONE, symbol
 from chainrule.explaining.arrays.lines import Closed, forward_rule, line_of, named, step_of
 from chainrule.explaining.explanation import Explanation, Result, Section
@@ -17,6 +19,7 @@ from chainrule.explaining.graph.recording import Recording, record
 from chainrule.explaining.steps import Named, Step
 from chainrule.explaining.styles import LATEX, TEXT
 from chainrule.lift import to_numpy
+from chainrule.nn.module import Module
 
 __all__ = ["explain_arrays", "explained_recording"]
 
@@ -29,18 +32,23 @@ def explain_arrays(
     at: Any = None,
     *,
     seed: Any = None,
+    loss: Any = None,
     dims: Mapping[str, int] | None = None,
     title: str = "",
 ) -> Explanation:
     """How the derivatives of a scalar function of arrays are found, line by line.
 
     Args:
-        f: a function of arrays (or pytrees of arrays, such as modules) with one result.
-        args: its arguments.
-        wrt: names of the arguments to differentiate by; by default all floats.
+        f: a function of arrays (or pytrees of arrays, such as modules) with one result; or a
+            module, which is explained by the four equations of backpropagation where it is a
+            multilayer perceptron, like any function that computes one.
+        args: its arguments; of a module with a loss ``x`` and ``y``.
+        wrt: names of the arguments to differentiate by; by default all floats, of a module its
+            parameters.
         order: 1.
         at: the arguments by their names, instead of ``args``.
         seed: ∂L/∂Y, if the result Y is no scalar; shown as G.
+        loss: for a module, a function of output and target, or its name in `chainrule.nn`.
         dims: letters for extents, such as ``{"n": 4}``; no two letters for one extent.
         title: what the explanation is called.
 
@@ -52,40 +60,92 @@ def explain_arrays(
     if order != 1:
         raise ArgumentError(
             f"order: of functions of arrays the first derivative is explained, not order {order}; "
-            "explain the gradient, as in cr.explain(cr.grad(f), x), for the second"
+            "explain the gradient, as in cr.explain(cr.grad(f), x, seed=v), for the second"
         )
     if not callable(f):
         raise ArgumentError(
             f"explain takes a function of the arrays, not {type(f).__name__}; for example "
             "cr.explain(lambda X, W: (X @ W).sum(), X, W)"
         )
-    args = _arguments(f, args, at)
-    _check_floats(args)
     chosen = _names(wrt)
+    if isinstance(f, Module):
+        args = (f, *_arguments(f, args, at))
+        chosen = chosen or ["model"]
+        f = _with_loss(f, loss, len(args))
+    elif loss is not None:
+        raise ArgumentError("loss= goes with a module; a function returns its loss itself")
+    else:
+        args = _arguments(f, args, at)
+    _check_floats(args)
     recording = record(f, *args, wrt=chosen, seed=seed)
     if recording.output.node.shape and seed is None:
         shape = recording.output.node.shape
         raise GradientError(
-            f"the result has shape {shape}; derivations need a scalar, such as a loss, or the "
-            f"derivative of one with respect to it: seed=G, an array of shape {shape}"
+            f"the result has shape {shape}; a derivation needs a scalar, such as a loss (of a "
+            "module, loss='mse'), or the derivative of one with respect to the result: seed=G, "
+            f"an array of shape {shape}"
         )
-    return explained_recording(recording, f, seed is not None, dims, title)
+    modules = any(isinstance(one, Module) for one in args)
+    return explained_recording(recording, seed is not None, dims, title, 1 if modules else 2)
+
+
+def _with_loss(model: Module, loss: Any, count: int) -> Callable[..., Any]:
+    """A module as a function of itself, its input, and a target where there is a loss."""
+    if loss is None:
+        if count != 2:
+            raise ArgumentError(
+                f"a module is explained at its input, and with loss= at an input and a target; "
+                f"got {count - 1} arguments; for example cr.explain(model, x, y, loss='mse')"
+            )
+        return lambda model, x: model(x)
+    if isinstance(loss, str):
+        found = getattr(nn, loss, None) if loss in nn.__all__ and loss.islower() else None
+        if found is None:
+            raise ArgumentError(
+                f"loss: there is no loss {loss!r}; for example 'mse', 'cross_entropy' or "
+                "'bce_with_logits', or a function of output and target"
+            )
+        loss = found
+    if count != 3:
+        raise ArgumentError(
+            f"with loss= a module takes an input and a target, got {count - 1} arguments"
+        )
+    chosen = loss
+    return lambda model, x, y: chosen(model(x), y)
 
 
 def _arguments(f: Callable[..., Any], args: Sequence[Any], at: Any) -> Sequence[Any]:
     if at is None:
-        return args
+        return [_as_array(value) for value in args]
     if args:
         raise ArgumentError("give the arguments once: after the function, or as at=")
     if not isinstance(at, Mapping):
-        return at if isinstance(at, (tuple, list)) else (at,)
+        given = at if isinstance(at, (tuple, list)) else (at,)
+        return [_as_array(value) for value in given]
     names = list(inspect.signature(f).parameters)
     unknown = [name for name in at if name not in names]
     missing = [name for name in names if name not in at]
     if unknown or missing:
         what = f"no argument {unknown[0]!r}" if unknown else f"no value for {missing[0]}"
         raise ArgumentError(f"at: {what}; the arguments are {', '.join(names)}")
-    return [at[name] for name in names]
+    return [_as_array(at[name]) for name in names]
+
+
+def _as_array(value: Any) -> Any:
+    """Rows of numbers as an array; a tree of arrays stays one."""
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    pending = list(value)
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (list, tuple)):
+            pending.extend(item)
+        elif not isinstance(item, (int, float)):
+            return value
+    try:
+        return np.asarray(value)
+    except ValueError:  # rows of several lengths
+        return value
 
 
 def _check_floats(args: Sequence[Any]) -> None:
@@ -109,55 +169,61 @@ def _names(wrt: Any) -> list[str] | None:
 
 def explained_recording(
     recording: Recording,
-    f: Any,
     seeded: bool = False,
     dims: Mapping[str, int] | None = None,
     title: str = "",
+    least: int = 2,
 ) -> Explanation:
-    """The explanation of a recording."""
+    """The explanation of a recording; of a network with ``least`` layers by the four equations."""
     output = recording.output
     letters = {extent: letter for letter, extent in (dims or {}).items()}
-    if seeded:
-        result, seed = "L", symbol("G", output.node.shape)
-        own = {} if output.own else {output.node: "Y"}
+    result = "L" if seeded or not output.own else output.name
+    seed = symbol("G", output.node.shape) if seeded else ONE
+    network = None if seeded else read_network(recording, letters, result, least)
+    if network is not None:
+        deriver = network.deriver
     else:
-        result, seed = output.name if output.own else "L", ONE
-        own = {output.node: result}
-    deriver = Deriver(recording, names=own, dims=letters, result=result)
+        own = {} if seeded and output.own else {output.node: "Y" if seeded else result}
+        deriver = Deriver(recording, names=own, dims=letters, result=result)
     if seeded:
         deriver.values[seed] = np.asarray(recording.seed.value)
     found = deriver.run(seed)
     closed: Closed = {}
     steps = [step_of(deriver, one, closed, index) for index, one in enumerate(found, 1)]
-    by_node = {one.node: (one, step) for one, step in zip(found, steps, strict=True)}
+    sections = [Section(_words("forward pass"), _forward_steps(deriver))]
+    if network is not None:
+        sections += equations(network, found, steps)
+    else:
+        sections.append(Section(_words("backward pass"), tuple(steps)))
+    by_node = {one.node: one for one in found}
     results = tuple(
-        _result(deriver, vertex.node, by_node, closed)
+        _result(deriver, by_node[vertex.node], closed)
         for vertex in recording.wrt
         if vertex.node in by_node
     )
-    name = title or deriver.name_of(output.node)
-    notes = []
-    if letters:
-        listed = ", ".join(f"{letter} = {extent}" for letter, extent in (dims or {}).items())
-        notes.append(listed)
-    if seeded:
-        shown = TEXT.symbol(deriver.name_of(output.node))
-        notes.append(f"G = ∂L/∂{shown} is the derivative of a scalar L by the result {shown}")
+    name = deriver.name_of(output.node)
     whole = next((line.term for line in deriver.forward if line.node is output.node), seed)
     return Explanation(
-        name=Named(TEXT.symbol(name), LATEX.symbol(name)) if not title else _words(title),
+        name=_words(title) if title else Named(TEXT.symbol(name), LATEX.symbol(name)),
         function=whole,
-        variables=tuple(vertex.name for vertex in recording.inputs),
-        wrt=tuple(vertex.name for vertex in recording.wrt),
+        variables=tuple(deriver.name_of(vertex.node) for vertex in recording.inputs),
+        wrt=tuple(deriver.name_of(vertex.node) for vertex in recording.wrt),
         order=1,
-        sections=(
-            Section(_words("forward pass"), _forward_steps(deriver)),
-            Section(_words("backward pass"), tuple(steps)),
-        ),
+        sections=tuple(sections),
         results=results,
-        notes=tuple(notes),
+        notes=_notes(deriver, seeded, dims),
         kind="arrays",
     )
+
+
+def _notes(deriver: Deriver, seeded: bool, dims: Mapping[str, int] | None) -> tuple[str, ...]:
+    notes = []
+    if dims:
+        notes.append(", ".join(f"{letter} = {extent}" for letter, extent in dims.items()))
+    if seeded:
+        shown = TEXT.symbol(deriver.name_of(deriver.output))
+        notes.append(f"G = ∂L/∂{shown} is the derivative of a scalar L by the result {shown}")
+    return tuple(notes)
 
 
 def _words(text: str) -> Named:
@@ -175,10 +241,9 @@ def _forward_steps(deriver: Deriver) -> tuple[Step, ...]:
     )
 
 
-def _result(deriver: Deriver, node: Any, by_node: Mapping[Any, Any], closed: Closed) -> Result:
-    found, _ = by_node[node]
+def _result(deriver: Deriver, found: Found, closed: Closed) -> Result:
     term = closed.get(found.name, found.term)
-    value = deriver.engine(node)
+    value = deriver.engine(found.node)
     small = value.size <= 24 and value.ndim <= 2
     return Result(
         named(found.name),

@@ -67,6 +67,10 @@ class Reader:
         names: names for nodes that differ from the recording's own.
         dims: letters for extents, such as ``{4: "n"}``.
         result: how the result is called in derivatives.
+
+    Attributes:
+        deltas: cotangents with a name of their own, such as δ₂ for ∂L/∂Z₂.
+        silent: nodes with a name whose cotangents have no line.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class Reader:
                 self.users[source].append(node)
         self.named = {v.node for v in recording.vertices if v.own} | set(self.own)
         self.named |= {vertex.node for vertex in recording.inputs} | {self.output}
+        self.deltas: dict[Node, str] = {}
+        self.silent: frozenset[Node] = frozenset()
         self.values: dict[Term, Any] = {}
         for extent, letter in self.dims.items():
             self.values[symbol(letter)] = np.float64(extent)
@@ -125,9 +131,18 @@ class Reader:
 
     def cotangent_of(self, node: Node) -> Term:
         """The derivative of the result with respect to a node, by its name."""
-        found = cotangent(self.result, self.name_of(node), node.shape)
+        delta = self.deltas.get(node)
+        if delta is not None:
+            found = symbol(delta, node.shape)
+        else:
+            found = cotangent(self.result, self.name_of(node), node.shape)
         self.values[found] = self.engine(node)
         return found
+
+    def is_cotangent(self, term: Term) -> bool:
+        """Whether a term is the name of a cotangent: ∂L/∂Z, or δ₂."""
+        named = term.kind == "symbol" and term.argument[0] in self.deltas.values()
+        return term.kind == "cotangent" or named
 
     def engine(self, node: Node) -> Any:
         """The derivative of the result with respect to a node, as the engine computed it."""

@@ -72,11 +72,12 @@ def step_of(deriver: Deriver, found: Found, closed: Closed, index: int) -> Step:
             shown.add(TEXT(form))
             lines.append(line_of(deriver, form, why))
     best = min((line.expression for line in lines), key=_cost)
-    if not any(part.kind == "cotangent" for part in walk(best)):  # type: ignore[arg-type]
+    open_ = any(deriver.is_cotangent(part) for part in walk(best))  # type: ignore[arg-type]
+    if found.name.kind == "cotangent" and not open_:
         closed[found.name] = best  # type: ignore[assignment]
     values = numbers(expected)
     if values is not None:
-        lines.append(Line(values, "as numbers", deriver.shape(found.node.shape)))
+        lines.append(Line(values, "in numbers", deriver.shape(found.node.shape)))
     return Step(
         rule=rule,
         subject=named(found.name),
