@@ -28,7 +28,7 @@ def wrong_product(deriver: object, push: object, taken: frozenset[str]) -> objec
 
 
 def test_a_wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(rules._RULES, ("mul", 2), wrong_product)  # type: ignore[arg-type]
+    monkeypatch.setitem(rules._RULES, ("mul", 2), wrong_product)
     with pytest.raises(ClaimError, match=r"the line sin\(x\) is .* the engine computed"):
         cr.explain("x sin x")
 

@@ -327,7 +327,7 @@ def test_layers_are_folded() -> None:
     found = cr.explain(
         lambda model, x: model(x).sum(), model, np.ones((2, 4)), kind="graph", wrt=["model"]
     )
-    assert found.folded > 100
+    assert found.folded > 50
     assert all(len(section.steps) <= 150 for section in found.sections)
     assert len(found.text().splitlines()) < 250
 
@@ -338,10 +338,34 @@ def test_arrays_have_shapes_and_products_by_name() -> None:
         L = (z**2).sum()
         return L  # noqa: RET504
 
-    found = cr.explain(loss, np.ones((3, 2)), np.ones((5, 3)), kind="graph", wrt="W")
-    assert "5×2, norm" in found.text()
-    assert found.results[0].value is None
+    W, x = np.arange(6.0).reshape(3, 2), np.ones((5, 3))
+    found = cr.explain(loss, W, x, kind="graph", wrt="W")
+    assert "z      x W       5×2, norm" in found.text()
+    assert "∂L/∂W        xᵀ ∂L/∂z" in found.text()
+    assert "= ∂L/∂z · ∂z/∂W" in found.text()
+    assert np.allclose(found.results[0].value, 2 * x.T @ (x @ W))
     assert Explanation.from_json(found.json()) == found
+
+
+def test_small_arrays_are_shown_in_full() -> None:
+    found = cr.explain(lambda x, y: (x * y).sum(), np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    graph = cr.explain(
+        lambda x, y: (x * y).sum(), np.array([1.0, 2.0]), np.array([3.0, 4.0]), kind="graph"
+    )
+    assert "∂f/∂x        y" in graph.text() and "(3, 4)" in graph.text()
+    assert [one.value for one in graph.results] == [one.value for one in found.results]
+
+
+def test_several_results_of_a_loop_are_nodes() -> None:
+    def f(x: Any, w: Any) -> Any:
+        final, history = cr.scan(lambda c, i: (cr.tanh(w * c), c), x, cr.arange(5.0))
+        L = final**2 + history.sum()
+        return L  # noqa: RET504
+
+    found = cr.explain(f, 0.5, 1.2, kind="graph")
+    assert "item(scan(w, x, c₁), 1)" in found.text()
+    expected = cr.grad(f, argnums=(0, 1))(0.5, 1.2)
+    assert [one.value for one in found.results] == pytest.approx([float(s) for s in expected])
 
 
 # -- forms -----------------------------------------------------------------------------------------

@@ -133,7 +133,8 @@ def test_results(text: str, wanted: str) -> None:
         (np.pi - 1, "π - 1"),
         (np.inf, "∞"),
         (0.123456789012345, "0.123456789012345"),
-        (1e300, "1e+300"),
+        (1e300, "10³⁰⁰"),
+        (2.5e-7, "2.5 · 10⁻⁷"),
     ],
 )
 def test_numbers_are_written_as_people_would(value: float, wanted: str) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from functools import reduce
 
 from chainrule.explaining.expression import (
-    HALF,
     MINUS_ONE,
     ONE,
     ZERO,
@@ -27,17 +25,25 @@ from chainrule.explaining.expression import (
     total,
     walk,
 )
+from chainrule.explaining.factors import (
+    base_and_exponent,
+    coefficient,
+    common_number,
+    factors_of,
+    has_both_signs,
+    is_numeric,
+    is_whole,
+    known_base,
+    leads_negative,
+    opened_factors,
+    opposite,
+    rank,
+    rationalised,
+    roots_joined,
+    scaled,
+)
 
-__all__ = [
-    "base_and_exponent",
-    "coefficient",
-    "collected",
-    "collected_power",
-    "collected_product",
-    "collected_sum",
-    "factors_of",
-    "opposite",
-]
+__all__ = ["collected", "collected_power", "collected_product", "collected_sum"]
 
 
 def collected(e: Expression) -> Expression:
@@ -56,29 +62,16 @@ def collected(e: Expression) -> Expression:
             return rebuilt(e, collected)
 
 
-def coefficient(e: Expression) -> tuple[Fraction | float, Expression]:
-    """The numbers in front of a collected term, and the rest."""
-    if isinstance(e, Number):
-        return e.value, ONE
-    if isinstance(e, Product) and isinstance(e.factors[0], Number):
-        return e.factors[0].value, product(e.factors[1:])
-    return Fraction(1), e
-
-
-def scaled(value: Fraction | float, e: Expression) -> Expression:
-    if value == 0:
-        return ZERO
-    if isinstance(e, Number):
-        return Number(value * e.value)
-    if isinstance(e, Product) and isinstance(e.factors[0], Number):
-        return product([Number(value * e.factors[0].value), *e.factors[1:]])
-    return product([Number(value), e])
-
-
 def collected_sum(terms: Sequence[Expression]) -> Expression:
     opened: list[Expression] = []
     for term in terms:
-        opened.extend(term.terms if isinstance(term, Sum) else [term])
+        match term:
+            case Sum(inner):
+                opened.extend(inner)
+            case Product((Number(value), Sum(inner))) if value == -1:  # a - (b - c)
+                opened.extend(map(opposite, inner))
+            case _:
+                opened.append(term)
     found: dict[Expression, Fraction | float] = {}
     for term in opened:
         value, rest = coefficient(term)
@@ -159,76 +152,51 @@ def _choices(terms: Sequence[Expression]) -> list[Expression]:
     return kept
 
 
-def factors_of(e: Expression) -> tuple[Expression, ...]:
-    return e.factors if isinstance(e, Product) else () if e == ONE else (e,)
-
-
-def base_and_exponent(e: Expression) -> tuple[Expression, Expression]:
-    return (e.base, e.exponent) if isinstance(e, Power) else (e, ONE)
-
-
 def collected_product(factors: Iterable[Expression]) -> Expression:
     value: Fraction | float = Fraction(1)
     powers: dict[Expression, Expression] = {}
     known: dict[frozenset[Expression], Expression] = {}
     exponents: list[Expression] = []
-    for factor in _opened(factors):
+    opened = list(opened_factors(factors))
+    for factor in opened:  # a sum below the bar is written as it stands there
+        match factor:
+            case Power(Sum(terms) as below, Number(n)) if n < 0:
+                known.setdefault(frozenset(terms), below)
+    for factor in opened:
         if isinstance(factor, Number):
             value = value * factor.value
             continue
-        base, exponent = base_and_exponent(factor)
+        base, exponent = _flat(factor)
         if isinstance(base, Apply) and base.function == "exp" and isinstance(exponent, Number):
             exponents.append(collected_product([exponent, base.operands[0]]))
         else:
             if isinstance(base, Sum):
-                base, sign = _known_base(base, exponent, known)
+                base, sign = known_base(base, exponent, known)
                 value = value * sign
             powers[base] = collected_sum([powers[base], exponent]) if base in powers else exponent
     if value == 0:
         return ZERO
-    found = [collected_power(base, exponent) for base, exponent in _roots(powers).items()]
+    value = rationalised(value, powers)
+    found = [collected_power(base, exponent) for base, exponent in roots_joined(powers).items()]
     if exponents:
         found.append(_applied(Apply("exp", (collected_sum(exponents),))))
     if any(isinstance(factor, (Number, Product)) for factor in found):
         return collected_product([Number(value), *found])
-    value, found = _content(value, _signs(found))
+    value, found = _turned(*_content(value, _signs(found)))
     chosen = _into_choice(value, found)
     if chosen is not None:
         return chosen
-    ordered = sorted((factor for factor in found if factor != ONE), key=_rank)
+    ordered = sorted((factor for factor in found if factor != ONE), key=rank)
     return scaled(value, product(ordered))
 
 
-def _known_base(
-    base: Sum, exponent: Expression, known: dict[frozenset[Expression], Expression]
-) -> tuple[Expression, int]:
-    """The base met before that is the same (x + 1, 1 + x) or the opposite (x - 1, 1 - x)."""
-    terms = frozenset(base.terms)
-    if terms in known:
-        return known[terms], 1
-    negative = frozenset(opposite(term) for term in base.terms)
-    whole = isinstance(exponent, Number) and exponent.value == int(exponent.value)
-    if negative in known and whole and isinstance(exponent, Number):
-        return known[negative], -1 if int(exponent.value) % 2 else 1
-    known[terms] = base
-    return base, 1
-
-
-def _opened(factors: Iterable[Expression]) -> Iterable[Expression]:
-    for factor in factors:
-        yield from _opened(factor.factors) if isinstance(factor, Product) else (factor,)
-
-
-def _roots(powers: Mapping[Expression, Expression]) -> dict[Expression, Expression]:
-    """√2 √π as √(2π), above and below the bar."""
-    found = dict(powers)
-    for exponent in (HALF, negated(HALF)):
-        bases = [b for b, e in found.items() if e == exponent and isinstance(b, (Number, Constant))]
-        if len(bases) > 1:
-            for base in bases:
-                del found[base]
-            found[product(sorted(bases, key=lambda b: isinstance(b, Constant)))] = exponent
-    return found
+def _flat(factor: Expression) -> tuple[Expression, Expression]:
+    """Base and exponent; (a^b)² is a^(2b)."""
+    base, exponent = base_and_exponent(factor)
+    match base:
+        case Power(inner, raised) if is_whole(exponent) and not isinstance(raised, Number):
+            return inner, collected_product([exponent, raised])
+    return base, exponent
 
 
 def _signs(factors: Sequence[Expression]) -> list[Expression]:
@@ -259,7 +227,7 @@ def _content(
     for factor in factors:
         base, exponent = base_and_exponent(factor)
         if isinstance(base, Sum) and exponent in (ONE, MINUS_ONE):
-            common = _common_number(base)
+            common = common_number(base)
             if common != 1:
                 inner = collected_sum([scaled(1 / common, term) for term in base.terms])
                 value = value * (common if exponent == ONE else 1 / common)
@@ -268,12 +236,36 @@ def _content(
     return value, found
 
 
-def _common_number(e: Sum) -> Fraction:
-    values = [coefficient(term)[0] for term in e.terms]
-    if not all(isinstance(v, Fraction) and v.denominator == 1 for v in values):
-        return Fraction(1)
-    common = reduce(math.gcd, (int(v) for v in values))
-    return Fraction(-common if all(v < 0 for v in values) else common)
+def _turned(
+    value: Fraction | float, factors: list[Expression]
+) -> tuple[Fraction | float, list[Expression]]:
+    """-(a - b) as b - a, and a - b as -(b - a) where b - a stands in the other factors too."""
+    for index, factor in enumerate(factors):
+        base, exponent = base_and_exponent(factor)
+        if (
+            not isinstance(base, Sum)
+            or exponent not in (ONE, MINUS_ONE)
+            or not has_both_signs(base)
+        ):
+            continue
+        others = [*factors[:index], *factors[index + 1 :]]
+        inside = [part for other in others for part in walk(other) if isinstance(part, Sum)]
+        turned = collected_sum([opposite(term) for term in base.terms])
+        usual = others and isinstance(base.terms[0], Number)  # 1 - u stays
+        unusual = others and _is_usual(turned)
+        if unusual or turned in inside or (value < 0 and not usual and base not in inside):
+            made = [*factors[:index], collected_power(turned, exponent), *others[index:]]
+            return (-value, made) if unusual or turned in inside else _turned(-value, made)
+    return value, factors
+
+
+def _is_usual(e: Expression) -> bool:
+    """1 - σ(u) or 1 - tanh²(u)."""
+    match e:
+        case Sum((Number(one), Product((Number(sign), inner)))) if (one, sign) == (1, -1):
+            base = base_and_exponent(inner)[0]
+            return isinstance(base, Apply) and base.function in ("sigmoid", "tanh")
+    return False
 
 
 def _into_choice(value: Fraction | float, factors: Sequence[Expression]) -> Expression | None:
@@ -286,23 +278,6 @@ def _into_choice(value: Fraction | float, factors: Sequence[Expression]) -> Expr
                     a, b = (collected_product([Number(value), branch, *rest]) for branch in (a, b))
                     return _applied(Apply("where", (condition, a, b)))
     return None
-
-
-def _is_numeric(e: Expression) -> bool:
-    return all(isinstance(part, (Number, Constant, Product, Power)) for part in walk(e))
-
-
-def _rank(e: Expression) -> tuple[int, str]:
-    """Where a factor stands: constants, variables by name, powers and functions, sums."""
-    base, exponent = base_and_exponent(e)
-    numeric = isinstance(exponent, Number)
-    if isinstance(base, Symbol) and numeric:
-        return 1, base.name
-    if numeric and _is_numeric(base):
-        return 0, ""
-    if isinstance(base, Apply) and base.function != "exp":
-        return 2, base.function
-    return (3 if isinstance(base, Sum) else 2), ""
 
 
 def collected_power(base: Expression, exponent: Expression) -> Expression:
@@ -327,9 +302,13 @@ def collected_power(base: Expression, exponent: Expression) -> Expression:
         case Apply("abs", (inner,)), Number(n) if n == 2:
             return collected_power(inner, exponent)
         case Product(factors), Number(Fraction() as n) if n.denominator == 1 and (
-            n > 0 or not _is_numeric(base)
+            n > 0 or not is_numeric(base)
         ):
             return collected_product([collected_power(factor, exponent) for factor in factors])
+        case Power(inner, raised), Number(Fraction() as n) if n.denominator == 1 and not isinstance(
+            raised, Number
+        ):
+            return collected_power(inner, collected_product([exponent, raised]))
         case Power(inner, Number(Fraction() as m)), Number(Fraction() as n):
             if n.denominator == 1 or m.denominator == 2:
                 return collected_power(inner, Number(m * n))
@@ -363,17 +342,8 @@ def _applied(e: Apply) -> Expression:
             return _applied(Apply("where", (condition, a, b)))
         case Apply("abs", (Number(value),)):
             return Number(value if value >= 0 else -value)
-        case Apply(name, (u,)) if name in _ODD and _leads_negative(u):
+        case Apply(name, (u,)) if name in _ODD and leads_negative(u):
             return negated(Apply(name, (opposite(u),)))
-        case Apply(name, (u,)) if name in _EVEN and _leads_negative(u):
+        case Apply(name, (u,)) if name in _EVEN and leads_negative(u):
             return Apply(name, (opposite(u),))
     return e
-
-
-def _leads_negative(e: Expression) -> bool:
-    return coefficient(e)[0] < 0
-
-
-def opposite(e: Expression) -> Expression:
-    value, rest = coefficient(e)
-    return scaled(-value, rest)

@@ -17,6 +17,7 @@ import numpy as np
 from chainrule.core.node import Node, literal, topological
 from chainrule.explaining import laws, reading, rules
 from chainrule.explaining.check import Bench
+from chainrule.explaining.collect import collected
 from chainrule.explaining.expression import (
     ONE,
     ZERO,
@@ -24,6 +25,7 @@ from chainrule.explaining.expression import (
     Symbol,
     substitute,
 )
+from chainrule.explaining.factors import arranged, order_of_letters
 from chainrule.explaining.lines import simplified_lines
 from chainrule.explaining.rounding import Measured, Values
 from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
@@ -118,6 +120,7 @@ class _Deriver:
         self.derivatives: dict[str, Expression] = {}
         self.written: dict[Node, Expression] = {node: Symbol(name) for node, name in inputs.items()}
         self._write(set(inputs.values()))
+        self.place = order_of_letters(self.written.values())
 
     # -- parts -------------------------------------------------------------------------------------
 
@@ -337,7 +340,7 @@ class _Deriver:
         more: Mapping[str, Measured] | None = None,
     ) -> tuple[Line, ...]:
         """``raw`` and its simplification, without lines that look the same; all are checked."""
-        found = simplified_lines(raw, reason)
+        found = simplified_lines(raw, reason, self.place)
         for line in found:
             self.bench.claim(line.expression, expected, more)
         return found
@@ -356,6 +359,10 @@ class _Deriver:
         node = push.locals[index]
         assert node is not None
         return reading.read(node, {**self.named(), **called})
+
+    def tidy(self, e: Expression) -> Expression:
+        """Numbers and powers collected, letters in the order of the function."""
+        return arranged(collected(e), self.place)
 
     def named(self) -> dict[Node, Expression]:
         """The nodes that go by a name wherever they are used: variables and parts."""

@@ -148,6 +148,7 @@ _FAMILIAR: tuple[tuple[float, Expression], ...] = (
     (math.sqrt(2), Power(number(2), HALF)),
     (math.sqrt(3), Power(number(3), HALF)),
     (math.sqrt(2 * math.pi), Power(product([number(2), _PI]), HALF)),
+    (math.log(math.pi), Apply("log", (_PI,))),
     (math.log(2), _LN2),
     (math.log(10), _LN10),
 )
@@ -182,7 +183,9 @@ def constant(value: float) -> Expression:
 
 def _shifted(value: float) -> Expression | None:
     """π − 1 and its like, which exponents become."""
-    for unit, written in ((math.pi, _PI), (math.e, Constant("e"))):
+    roots = [(math.sqrt(n), Power(number(n), HALF)) for n in (2, 3)]
+    units: list[tuple[float, Expression]] = [(math.pi, _PI), (math.e, Constant("e")), *roots]
+    for unit, written in units:
         for shift in (1, 2, 3):
             if value == unit - shift:
                 return total([written, number(-shift)])

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from chainrule.core.node import Node
 from chainrule.explaining import laws
-from chainrule.explaining.collect import collected
 from chainrule.explaining.expression import (
     MINUS_ONE,
     ONE,
@@ -143,7 +142,7 @@ def constant_multiple(deriver: _Deriver, push: Push, taken: Taken) -> Step:
             break
         inside = deriver.pushes[source]
     inner, children = deriver.derivative(source, taken)
-    raw = times(collected(Product(tuple(factors))), inner)
+    raw = times(deriver.tidy(Product(tuple(factors))), inner)
     text = laws.of(constant_multiple)
     return deriver.finished(push, "constant multiple rule", text, raw, children=children)
 
@@ -293,13 +292,13 @@ def _outer_and_inner(deriver: _Deriver, push: Push, index: int, taken: Taken) ->
     source = node.sources[index]
     rule = laws.rule_name(push, index)
     if source is deriver.hole:
-        local = collected(deriver.local(push, index, {}))
+        local = deriver.tidy(deriver.local(push, index, {}))
         text = laws.of_primitive(push, index)
         return deriver.finished(push, rule, text, local)
     called, lets, taken = _lets(deriver, [source], taken)
     inner, children = deriver.derivative(source, taken)
     symbol = called[source]
-    outer = collected(deriver.local(push, index, called))
+    outer = deriver.tidy(deriver.local(push, index, called))
     step = _outer(deriver, push, index, called, outer, rule)
     raw = times(deriver.put_back(outer, lets), inner)
     assert isinstance(symbol, Symbol)
@@ -350,7 +349,7 @@ def _several(deriver: _Deriver, push: Push, moving: Sequence[int], taken: Taken)
     for index, source in zip(moving, sources, strict=True):
         inner, found = deriver.derivative(source, taken)
         children.extend(found)
-        outer = collected(deriver.local(push, index, called))
+        outer = deriver.tidy(deriver.local(push, index, called))
         terms.append(times(deriver.put_back(outer, lets), inner))
     return deriver.finished(
         push,

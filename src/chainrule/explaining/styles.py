@@ -7,6 +7,7 @@ from html import escape
 
 from chainrule.explaining.expression import Constant, Expression, Number, Symbol
 from chainrule.explaining.writing import ATOM, FRACTION, POWER, PRODUCT, Piece, Style
+from chainrule.notation.functions import APPLIED
 from chainrule.notation.names import ACCENTS, GREEK, LETTERS, latex_name
 from chainrule.ops.table import PRIMITIVES
 
@@ -28,7 +29,7 @@ _NAMES = {
     "remainder": "mod",
     "stop_gradient": "stop",
 }
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -58,7 +59,11 @@ class _Text(Style):
         return {"pi": "π", "inf": "∞"}.get(name, name)
 
     def digits(self, text: str) -> Piece:
-        return Piece(text)
+        mantissa, e, exponent = text.partition("e")
+        if not e:
+            return Piece(text)
+        power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
+        return Piece(power, POWER) if mantissa == "1" else Piece(f"{mantissa} · {power}", PRODUCT)
 
     def brackets(self, inner: str) -> str:
         return f"({inner})"
@@ -70,7 +75,7 @@ class _Text(Style):
         return f"{a} {sign} {b}"
 
     def beside(self, a: str, b: str, first: Expression, second: Expression) -> str:
-        if isinstance(first, Number):
+        if isinstance(first, Number) and a[-1].isascii():
             single = b[0] in "(√" or (b[0] != "e" and not b[1:2].isalpha() and b[0].isalpha())
             return f"{a}{b}" if single else f"{a} {b}"
         if b[0] == "(" and _called(first):
@@ -93,6 +98,8 @@ class _Text(Style):
         return self.raised("e", exponent)
 
     def function(self, name: str, argument: Sequence[int], operands: Sequence[str]) -> Piece:
+        if name == "polygamma" and argument == (0,):
+            return Piece(f"ψ({operands[0]})")
         inner = ", ".join([*map(str, argument), *operands])
         return Piece(f"{_NAMES.get(name, name)}({inner})")
 
@@ -140,7 +147,10 @@ class _Latex(Style):
         mantissa, e, exponent = text.partition("e")
         if not e:
             return Piece(text)
-        return Piece(rf"{mantissa} \cdot 10^{{{int(exponent)}}}", PRODUCT)
+        power = rf"10^{{{int(exponent)}}}"
+        if mantissa == "1":
+            return Piece(power, POWER)
+        return Piece(rf"{mantissa} \cdot {power}", PRODUCT)
 
     def brackets(self, inner: str) -> str:
         return rf"\left({inner}\right)"
@@ -171,6 +181,8 @@ class _Latex(Style):
         return f"e^{{{exponent.text}}}"
 
     def function(self, name: str, argument: Sequence[int], operands: Sequence[str]) -> Piece:
+        if name == "polygamma" and tuple(argument) == (0,):
+            return Piece(rf"\psi({operands[0]})")
         record = PRIMITIVES[name]
         template = getattr(record, "latex", "")
         if template:
@@ -209,7 +221,8 @@ class _Latex(Style):
 
 def _called(e: Expression) -> bool:
     """Whether a name would be read as a function beside a bracket: σ, Γ, and words."""
-    return isinstance(e, (Symbol, Constant)) and len(e.name.split("_")[0].rstrip("′")) > 1
+    name = e.name.split("_")[0].rstrip("′") if isinstance(e, (Symbol, Constant)) else ""
+    return name in APPLIED or (len(name) > 1 and name not in GREEK and name != "pi")
 
 
 def _is_letter(name: str) -> bool:
@@ -268,6 +281,10 @@ class _MathML(Style):
         return self.raised("<mi>e</mi>", exponent)
 
     def function(self, name: str, argument: Sequence[int], operands: Sequence[str]) -> Piece:
+        if name == "polygamma":
+            primes = f"<mo>(</mo><mn>{argument[0]}</mn><mo>)</mo>" if argument[0] else ""
+            head = self.raised("<mi>ψ</mi>", Piece(primes)) if primes else "<mi>ψ</mi>"
+            return Piece(f"{head}<mo>&#x2061;</mo>{self.brackets(operands[0])}")
         inner = "<mo>,</mo>".join([*(f"<mn>{n}</mn>" for n in argument), *operands])
         return Piece(f"{self._called(name)}<mo>&#x2061;</mo>{self.brackets(inner)}")
 

@@ -32,7 +32,18 @@ from chainrule.explaining.expression import (
     negated,
 )
 
-__all__ = ["ATOM", "COMPARISON", "FRACTION", "POWER", "PRODUCT", "SUM", "Piece", "Style", "decimal"]
+__all__ = [
+    "ATOM",
+    "COMPARISON",
+    "FRACTION",
+    "POWER",
+    "PRODUCT",
+    "SUM",
+    "Piece",
+    "Style",
+    "decimal",
+    "split",
+]
 
 LOGIC, COMPARISON, SUM, SIGN, PRODUCT, FRACTION, POWER, ATOM = range(8)
 """How tightly expressions bind."""
@@ -208,7 +219,7 @@ class Style(ABC):
             inner = self.piece(rest[0] if len(rest) == 1 else Product(tuple(rest)))
             bare = inner.level >= PRODUCT
             return Piece(self.minus(inner.text if bare else self.brackets(inner.text)), SIGN)
-        above, below = _split(factors)
+        above, below = split(factors)
         top = self._adjacent(above)
         return top if not below else self.fraction(top, self._adjacent(below))
 
@@ -245,11 +256,17 @@ class Style(ABC):
             return self.fraction(self.digits("1"), self.piece(below))
         if exponent == HALF:
             return Piece(self.root(self.piece(base)), POWER)
-        raised = self.piece(exponent)
+        raised = self._exponent(exponent)
         if isinstance(base, Apply) and base.function in SQUARED and _is_natural(exponent):
             operand = self(base.operands[0])
             return Piece(self.function_power(base.function, raised, operand), POWER)
         return Piece(self.raised(self.within(base, ATOM), raised), POWER)
+
+    def _exponent(self, e: Expression) -> Piece:
+        """An exponent: fifths are written as fractions there."""
+        if isinstance(e, Number) and isinstance(e.value, Fraction) and e.value.denominator == 5:
+            return self.fraction(*(self.digits(str(n)) for n in e.value.as_integer_ratio()))
+        return self.piece(e)
 
     def _apply(self, name: str, operands: Sequence[Expression], argument: Sequence[int]) -> Piece:
         if name == "exp":
@@ -293,7 +310,9 @@ def _is_natural(e: Expression) -> bool:
     return isinstance(e, Number) and isinstance(e.value, Fraction) and e.value.denominator == 1
 
 
-def _split(factors: Sequence[Expression]) -> tuple[list[Expression], list[Expression]]:
+def split(
+    factors: Sequence[Expression],
+) -> tuple[list[Expression], list[Expression]]:
     """What stands above and below the bar of a fraction."""
     above: list[Expression] = []
     below: list[Expression] = []

@@ -14,12 +14,14 @@ from chainrule.core import tree
 from chainrule.core.errors import ArgumentError, DomainError, GradientError, TraceError
 from chainrule.explaining.explanation import Explanation, Result
 from chainrule.explaining.expression import ZERO
-from chainrule.explaining.graph.folding import Fold, rows_of
+from chainrule.explaining.graph.folding import Fold
 from chainrule.explaining.graph.formulas import Program
-from chainrule.explaining.graph.network import Network, is_plain
+from chainrule.explaining.graph.matrices import board_of
+from chainrule.explaining.graph.network import is_plain
 from chainrule.explaining.graph.paths import INPUTS, along_paths, written_gradient
 from chainrule.explaining.graph.recording import Recording, Vertex, record
 from chainrule.explaining.graph.table import Board, named
+from chainrule.explaining.graph.values import entries
 from chainrule.explaining.reading import constant
 from chainrule.explaining.steps import Named
 from chainrule.explaining.styles import LATEX, TEXT
@@ -168,8 +170,7 @@ def explained(found: Recording, opened: Collection[str] = ()) -> Explanation:
     if not math.isfinite(value):
         what = "not a number" if math.isnan(value) else "infinite"
         raise DomainError(f"the function has no finite value at this point: it is {what}")
-    network = Network.of(found)
-    board = Board(network, rows_of(network, opened))
+    board = board_of(found, opened)
     sections = [
         board.forward(),
         board.local(),
@@ -179,7 +180,7 @@ def explained(found: Recording, opened: Collection[str] = ()) -> Explanation:
     ]
     return Explanation(
         name=_called(found),
-        function=network.written_out(_WRITTEN),
+        function=board.written_out(_WRITTEN),
         variables=tuple(vertex.name for vertex in found.inputs),
         wrt=tuple(vertex.name for vertex in found.wrt),
         order=1,
@@ -200,10 +201,13 @@ def _result(board: Board, vertex: Vertex) -> Result:
     """The derivative with respect to an input: a formula where that is short, and its value."""
     node = vertex.node
     name = named(board.derivative(node))
+    found = board.recording
+    if node not in found.cotangents:
+        return Result(name, ZERO, name, 0.0)
+    if not is_plain(board.output.node) or not is_plain(node):
+        return Result(name, board.closed(node), None, entries(found.cotangents[node].value))
     e = written_gradient(board, vertex)
-    if not is_plain(node):
-        return Result(name, board.slope(node) if node in board.recording.cotangents else ZERO)
-    value = board.cotangent(node) if node in board.recording.cotangents else 0.0
+    value = board.cotangent(node)
     if e is None:
         return Result(name, constant(float(f"{value:.12g}")), None, value)
     return Result(name, e, name, value)

@@ -93,7 +93,10 @@ def _folded(
         inner = [
             v for v in members[first : len(members) - last] if v is not network.recording.output
         ]
-        shown.update(dict.fromkeys(v for v in members if v not in set(inner)))
+        if len(inner) == 1:
+            inner = []
+        hidden = set(inner)
+        shown.update(dict.fromkeys(v for v in members if v not in hidden))
         if inner:
             folds[inner[0]] = Fold(name, tuple(inner))
     rows: list[Row] = []

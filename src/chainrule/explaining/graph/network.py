@@ -7,17 +7,18 @@ inputs, the result. What lies between is written into the formula of the next st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log10
 
 from chainrule.core.errors import NotationError
-from chainrule.core.node import LITERAL, Node, topological
+from chainrule.core.node import Node, topological
 from chainrule.core.types import ArrayType
 from chainrule.explaining import reading
-from chainrule.explaining.expression import Apply, Expression, Symbol
+from chainrule.explaining.expression import Apply, Expression, Symbol, number
 from chainrule.explaining.graph.recording import Recording, Vertex
+from chainrule.ops.record import Projection
 
 __all__ = ["Network", "amount", "is_plain"]
 
@@ -47,12 +48,15 @@ class Network:
     receivers: Mapping[Node, tuple[Node, ...]]
 
     @classmethod
-    def of(cls, recording: Recording) -> Network:
-        """The network of a recording."""
+    def of(cls, recording: Recording, chosen: Collection[Node] | None = None) -> Network:
+        """The network of a recording; its stations are ``chosen``, or those described above."""
         by_node = recording.by_node
         passed: dict[Node, list[Node]] = {}
         for step in recording.steps:
             passed.setdefault(step.node, []).append(step.node.sources[step.index])
+        for node in recording.cotangents:
+            if isinstance(node.primitive, Projection):  # of which there are no steps
+                passed[node] = list(node.sources)
         output = recording.output.node
         named = any(v.own and v.node.sources and v.node is not output for v in recording.vertices)
         sizes: dict[Node, int] = {}
@@ -65,7 +69,10 @@ class Network:
             node = vertex.node
             inner = dict.fromkeys(n for s in node.sources for n in behind.get(s, ()))
             size = 1 + sum(sizes.get(source, 1) for source in node.sources)
-            inside = node is not output and _is_inside(vertex, named, size)
+            if chosen is None:
+                inside = node is not output and _is_inside(vertex, named, size)
+            else:
+                inside = node not in chosen
             flowing = dict.fromkeys(n for s in passed.get(node, ()) for n in flows.get(s, ()))
             sizes[node] = size if inside else 1
             behind[node] = tuple(inner) if inside else (node,)
@@ -90,13 +97,21 @@ class Network:
         try:
             return reading.read(node, known)
         except NotationError:
-            return Apply(node.primitive.name, tuple(map(self._written, node.sources)))
+            return self._application(node)
 
     def _written(self, node: Node) -> Expression:
-        try:
-            return self.symbols.get(node) or reading.leaf(node)
-        except NotationError:
-            return Apply(node.primitive.name, tuple(map(self._written, node.sources)))
+        """A node without notation: a station by its name, else its primitive and operands."""
+        if node in self.symbols:
+            return self.symbols[node]
+        if not node.sources and is_plain(node):
+            return reading.leaf(node)
+        return self._application(node)
+
+    def _application(self, node: Node) -> Expression:
+        operands = [self._written(source) for source in node.sources]
+        if isinstance(node.primitive, Projection):
+            operands += map(number, node.argument)
+        return Apply(node.primitive.name, tuple(operands))
 
     def written_out(self, longest: int) -> Expression:
         """The result in the inputs alone; where that is too long, in terms of its operands."""
@@ -158,8 +173,10 @@ class Network:
 def _is_inside(vertex: Vertex, named: bool, size: int) -> bool:
     """Whether a node is written into the formulas of those that use it."""
     node = vertex.node
-    if vertex.path or node.primitive is LITERAL:
+    if vertex.path:
         return False
+    if not isinstance(node.type, ArrayType):
+        return True
     if reading.transparent(node):
         return not vertex.own
     if not node.sources:

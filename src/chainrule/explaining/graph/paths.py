@@ -17,7 +17,7 @@ from chainrule.explaining.expression import (
     size,
     symbols,
 )
-from chainrule.explaining.graph.network import amount, is_plain
+from chainrule.explaining.graph.network import amount
 from chainrule.explaining.graph.recording import Vertex
 from chainrule.explaining.graph.table import Board, named, summed, title
 from chainrule.explaining.graph.values import claim, claim_numbers, product_of, shown
@@ -160,36 +160,32 @@ def _many(board: Board, vertex: Vertex, name: Named, count: int) -> Step:
         lines, notes = (Line(board.slope(vertex.node), "what arrives, as above"),), ()
     edges = board.network.edges
     if count > MOST:
-        why: tuple[str, ...] = (
+        why = (
             f"{amount(count)} paths lead from {board.output.name} to {vertex.name}; the reverse "
             f"pass does not list them: it sums at every node what arrives, so it costs {edges:,} "
-            "edges, not paths",
+            "edges, not paths"
         )
-    else:
-        (why, lines) = _symbolic(board, vertex, lines)
-    rule = "product along the path" if count == 1 else f"{amount(count)} paths"
-    return Step(rule, name, lines, notes=(*why, *notes))
-
-
-def _symbolic(
-    board: Board, vertex: Vertex, arriving: tuple[Line, ...]
-) -> tuple[tuple[str, ...], tuple[Line, ...]]:
-    """Of arrays, and of long paths, the product by its names."""
+        return Step(f"{amount(count)} paths", name, lines, notes=(why, *notes))
     paths = list(board.network.listed(vertex.node))
-    if any(len(path) > LONGEST + 1 for path in paths):
-        return ("the product is long: it is gathered node by node",), arriving
+    longest = max(map(len, paths)) - 1
+    if longest > LONGEST:
+        rule = f"gathered node by node: a product of {longest} factors"
+        return Step(rule, name, lines, notes=notes)
+    if any(len(path) == 2 for path in paths):  # ∂L/∂x by its name would say nothing
+        return Step("chain rule", name, board.arriving(vertex.node)[0])
     products = []
     for path in paths:
         factors = [board.local_name(u, n) for u, n in itertools.pairwise(path)]
         products.append(Chain(tuple(factors)) if len(factors) > 1 else factors[0])
-    return (), (Line(summed(products), "chain rule"), Line(board.slope(vertex.node), "its value"))
+    lines = (Line(summed(products), "chain rule"), Line(board.slope(vertex.node), "its value"))
+    if len(paths) > 1:
+        return Step(f"sum over {len(paths)} paths", name, lines)
+    return Step("product along the path", name, lines, law=_route(board, paths[0]))
 
 
 def written_gradient(board: Board, vertex: Vertex) -> Expression | None:
     """The derivative as a formula in the names of the stations; None where it is too long."""
     node = vertex.node
-    if node not in board.recording.cotangents:
-        return ZERO if is_plain(node) else None
     if not is_listed(board, node):
         return None
     terms = []

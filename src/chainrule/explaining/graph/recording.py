@@ -28,6 +28,7 @@ from chainrule.nn.module import Module
 from chainrule.nn.observing import observe
 from chainrule.notation import canonical
 from chainrule.notation.functions import CONSTANTS, lookup
+from chainrule.ops.record import Projection
 from chainrule.ops.shape import cast
 from chainrule.rules.vjp import Step, pull
 from chainrule.tensor import Tensor
@@ -139,7 +140,7 @@ def record(
     steps: list[Step] = []
     variables = [vertex.node for vertex in chosen]
     found = pull([output], [start], variables, record=True, steps=steps)
-    cotangents = {output: start} | {step.node: step.cotangent for step in steps}
+    cotangents = {output: start} | _received(steps, ordered)
     cotangents |= {v: ct for v, ct in zip(variables, found, strict=True) if ct is not None}
     unused = names.beside(by_node.keys() | set(ordered))
     return Recording(
@@ -165,6 +166,18 @@ def _result(returned: Any, inputs: Sequence[Node]) -> Node:
     if not output.tracked or not inputs:
         raise GradientError("the result does not depend on any argument that is a float")
     return output if output.dtype is FLOAT else cast(output, dtype=FLOAT)
+
+
+def _received(steps: Sequence[Step], order: Sequence[Node]) -> dict[Node, Node]:
+    """The cotangents that the steps start from; of several results, that of each."""
+    found = {step.node: step.cotangent for step in steps}
+    for node in order:
+        if isinstance(node.primitive, Projection) and node.sources[0] in found:
+            items: Any = found[node.sources[0]]
+            (index,) = node.argument
+            if items[index] is not None:
+                found[node] = items[index]
+    return {node: ct for node, ct in found.items() if isinstance(node.type, ArrayType)}
 
 
 def _seed(seed: Any, output: Node) -> Node:

@@ -54,6 +54,9 @@ class Board:
         rows: what is shown of it.
     """
 
+    headings: tuple[str, ...] = ("derivative", "contributions", "numbers", "value")
+    """Of the backward table."""
+
     def __init__(self, network: Network, rows: Sequence[Row]) -> None:
         self.network = network
         self.recording = network.recording
@@ -99,6 +102,21 @@ class Board:
     def is_numeric(self, node: Node) -> bool:
         """Whether a station and what it is computed from are numbers."""
         return all(map(is_plain, (node, *self.network.operands[node])))
+
+    def written_out(self, longest: int) -> Expression:
+        """The result in terms of the inputs, where that is short."""
+        return self.network.written_out(longest)
+
+    def formula(self, node: Node) -> Expression:
+        """A station in terms of its operands, held against its value."""
+        e = self.network.formula(node)
+        if self.is_numeric(node):
+            claim(e, _number(node), self.among(self.network.operands[node]))
+        return e
+
+    def closed(self, node: Node) -> Expression:
+        """The derivative with respect to a node that is no number, as the result."""
+        return self.slope(node)
 
     # -- names -------------------------------------------------------------------------------------
 
@@ -147,9 +165,7 @@ class Board:
         name = named(Symbol(vertex.name))
         if not node.sources or vertex.path:
             return Step(self._kind(vertex), name, (value,))
-        e = self.network.formula(node)
-        if self.is_numeric(node):
-            claim(e, _number(node), self.among(self.network.operands[node]))
+        e = self.formula(node)
         rule = vertex.layer[-1] if vertex.layer else ""
         return Step(rule, name, (Line(e, "formula"), value))
 
@@ -158,7 +174,7 @@ class Board:
             return "input"
         return "input, held constant" if vertex.path else "constant"
 
-    def local(self) -> Section:
+    def local(self) -> Section | None:
         """Every edge: how a node changes with one that it is computed from."""
         steps = [
             self._local(vertex.node, node, local)
@@ -204,7 +220,7 @@ class Board:
         return Section(
             title("backward: from the result to the inputs, what arrives at a node is summed"),
             tuple(steps),
-            columns=("derivative", "contributions", "numbers", "value"),
+            columns=self.headings,
             notes=(words,) if edges > 1 else (),
         )
 

@@ -28,7 +28,7 @@ from chainrule.explaining.expression import (
 from chainrule.explaining.rounding import Measured
 from chainrule.explaining.styles import TEXT
 
-__all__ = ["agrees", "claim", "claim_numbers", "product_of", "shown"]
+__all__ = ["agrees", "claim", "claim_numbers", "entries", "product_of", "shown"]
 
 DIGITS = 6
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-300
@@ -135,6 +135,12 @@ def _differs(e: Expression, found: float, expected: float) -> ClaimError:
         f"the formula {TEXT(e)} is {found:.10g}, the engine computed {expected:.10g}; this is a "
         "bug of chainrule, please report the function"
     )
+
+
+def entries(value: Any) -> Any:
+    """A number; of an array the tuple of its rows."""
+    found = np.asarray(value)
+    return float(found) if not found.ndim else tuple(map(entries, found))
 
 
 def product_of(numbers: Sequence[float]) -> Expression:
