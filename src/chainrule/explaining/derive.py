@@ -72,7 +72,13 @@ def tangent_of(output: Node, hole: Node, steps: list[Push] | None = None) -> Nod
     return found
 
 
-def derive(output: Node, inputs: Mapping[Node, str], hole: Node, points: Values) -> Derivation:
+def derive(
+    output: Node,
+    inputs: Mapping[Node, str],
+    hole: Node,
+    points: Values,
+    follows: Mapping[Node, Node] | None = None,
+) -> Derivation:
     """The derivation of ∂output/∂hole.
 
     Args:
@@ -80,13 +86,17 @@ def derive(output: Node, inputs: Mapping[Node, str], hole: Node, points: Values)
         inputs: the names of the variables.
         hole: the one to differentiate with respect to; the others are held constant.
         points: where lines are held against the engine; values in the order of ``inputs``.
+        follows: variables that are functions of ``hole``, as y is of x in implicit differentiation,
+            each with the input that stands for its derivative.
 
     Raises:
         ClaimError: if a line differs from what the engine computed.
     """
     pushes: list[Push] = []
-    tangent_of(output, hole, pushes)
-    return _Deriver(output, inputs, hole, pushes, points).run()
+    follows = follows or {}
+    seeds = {hole: literal(1.0, hole.dtype), **follows}
+    push([output], seeds, record=True, steps=pushes)
+    return _Deriver(output, inputs, hole, pushes, points, follows).run()
 
 
 class _Deriver:
@@ -97,14 +107,16 @@ class _Deriver:
         hole: Node,
         pushes: Sequence[Push],
         points: Values,
+        follows: Mapping[Node, Node],
     ) -> None:
         self.output = output
         self.hole = hole
         self.variable = inputs[hole]
-        self.partial = len(inputs) > 1
+        self.partial = len(inputs) - 2 * len(follows) > 1
+        self.follows = {node: inputs[rate] for node, rate in follows.items()}
         self.pushes = {step.node: step for step in pushes}
         self.order = topological([output])
-        self.depending = {hole}
+        self.depending = {hole, *follows}
         for node in self.order:
             if any(source in self.depending for source in node.sources):
                 self.depending.add(node)
@@ -114,7 +126,10 @@ class _Deriver:
             wanted += [step.tangent] if isinstance(step.tangent, Node) else []
         self.bench = Bench(inputs, wanted, points)
         self.numbers = count(1)
-        self.done: dict[Node, tuple[Expression, Step | None]] = {hole: (ONE, None)}
+        self.done: dict[Node, tuple[Expression, Step | None]] = {
+            hole: (ONE, None),
+            **{node: (Symbol(name), None) for node, name in self.follows.items()},
+        }
         self.parts: dict[Node, str] = {}
         self.inner: dict[Node, Expression] = {}
         self.derivatives: dict[str, Expression] = {}
@@ -259,7 +274,7 @@ class _Deriver:
 
     def _is_still(self, node: Node) -> bool:
         """Whether a node depends on the variable, and yet its derivative is zero: floor(x)."""
-        depends = node in self.depending and node is not self.hole
+        depends = node in self.depending and node not in (self.hole, *self.follows)
         return depends and node not in self.pushes and node.type.is_float
 
     def _constant_step(self, node: Node) -> Step:
@@ -293,6 +308,8 @@ class _Deriver:
         push = self.pushes.get(node)
         if push is not None and push.tangent is not None:
             return self.bench.values[push.tangent]
+        if node in self.follows:
+            return self.bench.names[self.follows[node]]
         values = self.bench.names[self.variable].values
         return Measured.exact(np.full_like(values, node is self.hole))
 

@@ -20,7 +20,9 @@ __all__ = ["formula", "of", "of_primitive", "rule_name", "trivial"]
 
 
 def trivial(result: Expression) -> tuple[str, Named]:
-    """Name and law for the variable itself, and for what does not depend on it."""
+    """Name and law for the variable itself, a function of it, and what does not depend on it."""
+    if isinstance(result, Symbol):
+        return "function of the variable", formula("y = y(x)")
     if result == ONE:
         return "identity rule", formula("x′ = 1")
     return "constant rule", formula("c′ = 0")

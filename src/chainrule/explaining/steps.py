@@ -44,7 +44,7 @@ class Named:
     latex: str
 
 
-Subject = Derivative | Named
+Subject = Derivative | Named | Expression
 """What the lines of a step are equal to."""
 
 
@@ -139,6 +139,8 @@ def walk(step: Step) -> Iterator[Step]:
 
 
 def subject_to_json(subject: Subject) -> dict[str, Any]:
+    if not isinstance(subject, (Named, Derivative)):
+        return {"kind": "expression", "expression": to_json(subject)}
     if isinstance(subject, Named):
         return {"kind": "named", "text": subject.text, "latex": subject.latex}
     return {
@@ -150,6 +152,8 @@ def subject_to_json(subject: Subject) -> dict[str, Any]:
 
 
 def subject_from_json(data: Mapping[str, Any]) -> Subject:
+    if data["kind"] == "expression":
+        return from_json(data["expression"])
     if data["kind"] == "named":
         return Named(data["text"], data["latex"])
     return Derivative(from_json(data["of"]), data["variable"], data["partial"])
