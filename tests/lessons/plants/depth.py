@@ -6,6 +6,36 @@ from tests.lessons.breaking import Plant, in_place_of, in_record
 
 PLANTS = [
     Plant(
+        "relu-dies",
+        "relu has a slope of a hundredth where it is off",
+        in_record("relu", partials=(lambda x, y: full(0.01, x.type),)),
+    ),
+    Plant(
+        "mse-gradient",
+        "the power rule forgets the exponent",
+        in_record("integer_pow", partials=(lambda x, y, n: x,)),
+    ),
+    Plant(
+        "cross-entropy-learns",
+        "the derivative of the sigmoid is 1",
+        in_record("sigmoid", partials=(lambda x, y: full(1.0, x.type),)),
+    ),
+    Plant(
+        "rnn-vanishes",
+        "the derivative of tanh is a half",
+        in_record("tanh", partials=(lambda x, y: full(0.5, x.type),)),
+    ),
+    Plant(
+        "architectures",
+        "the derivative of sin is 1",
+        in_record("sin", partials=(lambda x, y: full(1.0, x.type),)),
+    ),
+    Plant(
+        "policy-gradient",
+        "the log of the policy is not the log of softmax",
+        in_place_of(cr, "log_softmax", lambda x: x),
+    ),
+    Plant(
         "sigmoid-vanishes",
         "the derivative of the sigmoid is the sigmoid",
         in_record("sigmoid", partials=(lambda x, y: y,)),

@@ -38,6 +38,46 @@ def _l2(rate, weight_decay):
 
 PLANTS = [
     Plant(
+        "momentum-average",
+        "momentum is an average",
+        in_place_of(
+            cr.optim,
+            "sgd",
+            lambda rate, momentum, dampening=0.0, sgd=cr.optim.sgd: sgd(
+                rate, momentum=momentum, dampening=momentum
+            ),
+        ),
+    ),
+    Plant("adam-step", "Adam is plain descent", in_place_of(cr.optim, "adam", cr.optim.sgd)),
+    Plant("rmsprop", "RMSProp is plain descent", in_place_of(cr.optim, "rmsprop", cr.optim.sgd)),
+    Plant(
+        "newton",
+        "the Hessian is twice as large",
+        in_place_of(cr, "hessian", lambda f, hessian=cr.hessian: lambda w: 2 * hessian(f)(w)),
+    ),
+    Plant(
+        "newton-saddle",
+        "the Hessian is made positive",
+        in_place_of(
+            cr, "hessian", lambda f, hessian=cr.hessian: lambda w: abs(hessian(f)(w)) + cr.eye(2)
+        ),
+    ),
+    Plant(
+        "schedule",
+        "the decay does not decay",
+        in_place_of(cr.optim, "cosine_decay", lambda rate, steps: cr.optim.constant(rate)),
+    ),
+    Plant(
+        "convex-chord",
+        "the derivative of softplus is its negative",
+        in_record("softplus", partials=(lambda x, y: -y,)),
+    ),
+    Plant(
+        "descent-decreases",
+        "the derivative of sin is 2 − sin²",
+        in_record("sin", partials=(lambda x, y: 2 - integer_pow(y, n=2),)),
+    ),
+    Plant(
         "bias-correction",
         "Adam does not correct its bias",
         in_place_of(cr.optim, "adam", _without_correction),
