@@ -69,8 +69,8 @@ PLANTS = [
     ),
     Plant(
         "convex-chord",
-        "the derivative of softplus is its negative",
-        in_record("softplus", partials=(lambda x, y: -y,)),
+        "the derivative of the sigmoid has the wrong sign",
+        in_record("sigmoid", partials=(lambda x, y: y * (y - 1),)),
     ),
     Plant(
         "descent-decreases",
