@@ -1,5 +1,7 @@
 """Which kind of explanation an input calls for, and options that contradict each other."""
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -51,3 +53,10 @@ def test_contradictions(options: dict[str, Any], words: str) -> None:
     assert words in str(caught.value)
     if "integral" in words:
         assert all(repr(kind) in str(caught.value) for kind in KINDS)
+
+
+@pytest.mark.parametrize("room", ["arrays", "graph", "graph.matrices", "arrays.derive"])
+def test_each_room_may_be_imported_first(room: str) -> None:
+    code = f"import chainrule.explaining.{room}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -10,7 +10,16 @@
 * `explain`: all of these as an explanation.
 """
 
-from chainrule.explaining.graph.explain import explain_graph
-from chainrule.explaining.graph.recording import Recording, Vertex, record
+from typing import TYPE_CHECKING
+
+from chainrule.core.later import later
+
+if TYPE_CHECKING:
+    from chainrule.explaining.graph.explain import explain_graph
+    from chainrule.explaining.graph.recording import Recording, Vertex, record
 
 __all__ = ["Recording", "Vertex", "explain_graph", "record"]
+
+later(  # derivations of arrays read recordings, and graphs of arrays read derivations
+    __name__, {"explain": ("explain_graph",), "recording": ("Recording", "Vertex", "record")}
+)

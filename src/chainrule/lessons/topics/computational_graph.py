@@ -9,6 +9,7 @@ from chainrule.lessons.kit import (
     Topic,
     Trap,
     Value,
+    derivation,
     operations,
 )
 
@@ -19,22 +20,9 @@ def f(x, y):
 
 
 def example() -> Example:
-    yield "(x + y) · exp(x + y) at x = 1, y = −0.5. The engine records what was carried out:"
-    for place, node in enumerate(cr.trace(f, 1.0, -0.5).graph.nodes, start=1):
-        names = " and ".join(source.primitive.name for source in node.sources)
-        yield Value(f"node {place}: {node.primitive.name}", f"of {names}" if names else "given")
-    yield "Forward, each node has a value. Backward, each gets the derivative of the result by it:"
-    x, y = (cr.tensor(value, requires_grad=True) for value in (1.0, -0.5))
-    s = x + y
-    e = cr.exp(s)
-    (s * e).backward()
-    yield Value("s = x + y", s)
-    yield Value("e = exp(s)", e)
-    yield Value("f = s e", s * e)
-    yield Value("along the edge from f to s: ∂f/∂s = e", e)
-    yield Value("along the edges from f to e and on to s: s · e", s * e)
-    yield Value("their sum, handed on to x and to y", x.grad)
-    yield "All that is shared is computed once. Of the gradient only the last sum is new:"
+    yield "f = s t with s = x + y and t = exp(s), run once at x = 1, y = −0.5 and recorded."
+    yield derivation("s = x + y, t = e^s, f = s t", at={"x": 1.0, "y": -0.5}, kind="graph")
+    yield "Both paths lead through s, so what comes after s is computed once for x and y:"
     yield Value("operations of f", operations(f, 1.0, -0.5))
     yield Value(
         "operations of f and its gradient",

@@ -1,9 +1,5 @@
 """The four equations of backpropagation, for layers a = σ(W a + b)."""
 
-from itertools import pairwise
-
-import numpy as np
-
 import chainrule as cr
 from chainrule.lessons.kit import (
     Chapter,
@@ -13,44 +9,23 @@ from chainrule.lessons.kit import (
     Topic,
     Trap,
     Value,
+    derivation,
 )
 
 
-def forward(weights, x):
-    """The activations of all layers; those of layer 0 are the input."""
-    activations = [x]
-    for W, b in weights:
-        activations.append(cr.sigmoid(W @ activations[-1] + b))
-    return activations
-
-
-def loss(weights, x, y):
-    return cr.sum((forward(weights, x)[-1] - y) ** 2) / 2
+def loss(model, x, y):
+    return cr.mean((model(x) - y) ** 2)
 
 
 def example() -> Example:
-    rng = np.random.default_rng(0)
-    sizes = (2, 3, 2)
-    weights = [
-        (cr.tensor(rng.normal(size=(m, n)).round(1)), cr.tensor(rng.normal(size=m).round(1)))
-        for n, m in pairwise(sizes)
-    ]
-    x, y = cr.tensor([1.0, -1.0]), cr.tensor([0.0, 1.0])
-    yield "Two layers of sigmoids, 2 → 3 → 2, with the loss ½‖a − y‖². The forward pass keeps:"
-    a0, a1, a2 = forward(weights, x)
-    yield Value("a¹", a1)
-    yield Value("a²", a2)
-    yield "The equations, one after the other; σ′ is a(1 − a):"
-    last = (a2 - y) * a2 * (1 - a2)
-    yield Value("δ² = (a² − y) ⊙ σ′(z²)", last)
-    first = (weights[1][0].T @ last) * a1 * (1 - a1)
-    yield Value("δ¹ = (W²)ᵀ δ² ⊙ σ′(z¹)", first)
-    yield Value("∂L/∂W¹ = δ¹ xᵀ", cr.outer(first, a0))
-    yield Value("∂L/∂b¹ = δ¹", first)
+    model = cr.nn.MLP(2, [3], 2, activation="sigmoid", key=cr.random.key(0))
+    x, y = cr.tensor([[1.0, -1.0]]), cr.tensor([[0.0, 1.0]])
+    yield "A network of 2, 3 and 2 units. Examples are rows here, so the equations are transposed:"
+    yield derivation(model, x, y, loss="mse")
     yield "The engine, which knows the operations and nothing of layers:"
-    found = cr.grad(loss)(weights, x, y)
-    yield Value("∂L/∂W¹", found[0][0])
-    yield Value("∂L/∂b¹", found[0][1])
+    found = cr.grad(loss)(model, x, y).parameters()
+    yield Value("∂L/∂W₁", found["layers.0.weight"])
+    yield Value("∂L/∂b₁", found["layers.0.bias"])
 
 
 topic = Topic(

@@ -25,15 +25,17 @@ def f(p):
 
 
 def example() -> Example:
-    yield "f(x, y) = x² + 4y² has the value 8 at (2, 1). The gradient there:"
-    yield derivation(F, at=(2, 1))
-    at = cr.tensor([2.0, 1.0])
+    yield "f(x, y) = x² + 4y² has the value 8 at (2, 1). The slope of its level curve there:"
+    curve = derivation(F + " = 8", at=(2, 1))
+    yield curve
+    yield "So the curve runs along (1, dy/dx), and the gradient stands across it:"
+    at, tangent = cr.tensor([2.0, 1.0]), np.array([1.0, curve.results[0].value])
     g = cr.grad(f)(at).numpy()
-    tangent = np.array([-g[1], g[0]]) / np.linalg.norm(g)
-    yield "A quarter turn of it runs along the curve: f hardly changes that way."
-    yield Value("∇f · tangent", g @ tangent)
-    yield Value("f after a step of 0.001 along the tangent, less f", f(at + 1e-3 * tangent) - f(at))
-    yield Value("the same along the gradient", f(at + 1e-3 * g / np.linalg.norm(g)) - f(at))
+    yield Value("∇f", g)
+    yield Value("∇f · (1, dy/dx)", g @ tangent)
+    tangent, uphill = (v / np.linalg.norm(v) for v in (tangent, g))
+    yield Value("f after a step of 0.001 along the curve, less f", f(at + 1e-3 * tangent) - f(at))
+    yield Value("the same along the gradient", f(at + 1e-3 * uphill) - f(at))
     yield "The curve is an ellipse, so the way down, −∇f, does not point at the minimum (0, 0):"
     yield Value("angle between −∇f and the way to the minimum, degrees", angle(-g, -at.numpy()))
 
