@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from chainrule.explaining.check import Bench, points_for
 from chainrule.explaining.collect import collected
 from chainrule.explaining.curve import by_the_equation, claim_on, points_on
 from chainrule.explaining.derive import Derivation, derive, tangent_of
+from chainrule.explaining.equation import read_equation, roles
 from chainrule.explaining.explanation import Explanation, Result, Section, written_out
 from chainrule.explaining.expression import (
     MINUS_ONE,
@@ -33,18 +34,16 @@ from chainrule.explaining.expression import (
     total,
 )
 from chainrule.explaining.factors import factors_of, leads_negative
-from chainrule.explaining.function import SCALAR, Function, read_function
+from chainrule.explaining.function import SCALAR, Function
 from chainrule.explaining.lines import distinct, simplified_lines
 from chainrule.explaining.naming import Naming
-from chainrule.explaining.partials import chosen_names
 from chainrule.explaining.point import place
 from chainrule.explaining.reading import constant
 from chainrule.explaining.simplify import simplified
 from chainrule.explaining.solving import linear_in
 from chainrule.explaining.steps import Line, Named, Step
 from chainrule.explaining.styles import LATEX, TEXT
-from chainrule.notation import Formula, parse, parse_many
-from chainrule.notation.syntax import Apply as Applied
+from chainrule.notation import parse
 from chainrule.ops.shape import zeros_like
 from chainrule.rules.jvp import push
 
@@ -56,56 +55,20 @@ ON_CURVE = 1e-6
 
 def explain_implicit(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) -> Explanation:
     """See `explain`."""
-    function = _equation(f, args, at)
+    function = read_equation(f, args, at)
     names = function.names
     if len(names) < 2:
         raise ArgumentError(
             "implicit differentiation needs an equation in two variables at least, such as "
             f"x^2 + y^2 = 25; this one has {', '.join(names)} only"
         )
-    dependent, independent = _roles(names, wrt)
+    dependent, independent = roles(names, wrt)
     if order > 2 or (order == 2 and len(names) > 2):
         raise ArgumentError(
             f"implicit derivatives of order {order} are not explained: of two variables the "
             "orders 1 and 2, of more the first"
         )
     return _Implicit(function, dependent).run(independent, order)
-
-
-def _equation(f: Any, args: Sequence[Any], at: Any) -> Function:
-    """The two sides as two results; of anything but an equation the right side is 0.
-
-    The variables of a formula are in alphabetical order: in ``y = x^2`` the point is (x, y).
-    """
-    if isinstance(f, str):
-        formulas = parse_many(f)
-        if len(formulas) > 1:
-            raise ArgumentError(
-                f"implicit differentiation takes one equation; these are {len(formulas)}"
-            )
-        (f,) = formulas
-    if isinstance(f, Formula) and isinstance(f.tree, Applied) and f.tree.function == "equal":
-        names = sorted(f.names)
-        sides = [Formula(f.text, tree, names) for tree in f.tree.operands]
-        return read_function(sides, args, at)
-    if isinstance(f, Formula):
-        f = Formula(f.text, f.tree, sorted(f.names))
-    function = read_function(f, args, at)
-    return replace(function, outputs=(function.output, literal(0.0, SCALAR.dtype)))
-
-
-def _roles(names: Sequence[str], wrt: Any) -> tuple[str, tuple[str, ...]]:
-    """The variable that is a function of the others, and those to differentiate in."""
-    given = () if wrt is None else chosen_names(wrt, names)
-    free = [name for name in names if name not in given]
-    if not free:
-        raise ArgumentError(
-            "wrt: one variable has to be a function of the others; leave one out of "
-            f"{', '.join(names)}"
-        )
-    usual = "y" if len(names) == 2 else "z"
-    dependent = usual if usual in free else max(free)
-    return dependent, given or tuple(name for name in names if name != dependent)
 
 
 @dataclass(frozen=True)

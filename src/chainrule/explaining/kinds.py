@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import ArgumentError, GradientError
+from chainrule.core.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.scalar import explain_scalar
 from chainrule.nn.module import Module
@@ -20,11 +19,6 @@ __all__ = ["KINDS", "explained", "kind_of"]
 
 KINDS = ("derivative", "limit", "implicit", "directional", "taylor", "graph", "arrays")
 """What `explain` takes as ``kind``."""
-
-_ROOMS: Mapping[str, str] = {
-    kind: f"chainrule.explaining.{kind}"
-    for kind in ("limit", "implicit", "directional", "taylor", "graph", "arrays")
-}
 
 
 def explained(
@@ -60,12 +54,9 @@ def _explained(
 ) -> Explanation:
     if chosen == "derivative":
         return explain_scalar(f, args, wrt, order, at)
-    module = import_module(_ROOMS[chosen]) if find_spec(_ROOMS[chosen]) is not None else None
-    room = getattr(module, f"explain_{chosen}", None)
-    if room is None:
-        raise GradientError(f"kind={chosen!r} is not explained yet")
+    room = import_module(f"chainrule.explaining.{chosen}")
     more = (direction,) if chosen == "directional" else ()
-    found: Explanation = room(f, args, wrt, order, at, *more)
+    found: Explanation = getattr(room, f"explain_{chosen}")(f, args, wrt, order, at, *more)
     return found
 
 

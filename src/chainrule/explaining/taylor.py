@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as changed
-from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,13 +17,12 @@ from chainrule.explaining.approximation import accuracy
 from chainrule.explaining.check import Bench, measured, points_for
 from chainrule.explaining.collect import collected
 from chainrule.explaining.derive import tangent_of
+from chainrule.explaining.exact import exact_form, recognised, with_bar
 from chainrule.explaining.explanation import Explanation, Result, Section
 from chainrule.explaining.expression import (
-    MINUS_ONE,
     ZERO,
     Expression,
     Number,
-    Power,
     Product,
     Sum,
     Symbol,
@@ -33,7 +31,6 @@ from chainrule.explaining.expression import (
     number,
     power,
     product,
-    size,
     substitute,
     total,
 )
@@ -55,8 +52,6 @@ HIGHEST = 10
 """The highest order that is explained."""
 
 _LONG = 300  # nodes of a derivative that is still derived
-_ROUNDING = 1e-12
-_SHORT = 9  # how long an exact value may be, such as 3/(8√2)
 
 
 def explain_taylor(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) -> Explanation:
@@ -186,7 +181,7 @@ class _Taylor:
             exact = simplified_lines(substitute(formula, centre), "")[-1].expression
             if not self.others:
                 value = float(expected.values[0])
-                exact = _exact(exact, 0.0 if abs(value) <= expected.errors[0] else value)
+                exact = exact_form(exact, 0.0 if abs(value) <= expected.errors[0] else value)
             bench.claim(exact, expected)
             found[wrt] = exact
         self._smooth(engine)
@@ -208,7 +203,7 @@ class _Taylor:
             value = float(measured_there.values[0]) * math.factorial(k)
             if not np.isfinite(value):
                 self._refuse((name,) * k, "has no finite value")
-            values[(name,) * k] = _recognised(value)
+            values[(name,) * k] = recognised(value)
         return values
 
     def _smooth(self, engine: Mapping[tuple[str, ...], Node]) -> None:
@@ -241,7 +236,7 @@ class _Taylor:
             written: Cell = "…" if entry is None else entry.expression
             written = written if wrt else self.partials.written
             coefficient = collected(product([value, Number(_one_over_factorial(k))]))
-            rows.append((str(k), written, _fractions(value), _fractions(coefficient)))
+            rows.append((str(k), written, with_bar(value), with_bar(coefficient)))
         place = TEXT(constant(self.centre[name]))
         typeset = LATEX(constant(self.centre[name]))
         header = (
@@ -295,7 +290,7 @@ class _Taylor:
             coefficient = collected(product([value, Number(number(1).value / divisor)]))
             powers = [power(steps[name], count) for name, count in counts.items()]
             if wrt and coefficient != ZERO:
-                terms.append(_fractions(product([coefficient, *powers])))
+                terms.append(with_bar(product([coefficient, *powers])))
         kept = tuple(term for term in terms if term != ZERO)
         polynomial = Sum(kept) if len(kept) > 1 else total(kept)
         node, inputs = self.polynomial
@@ -382,39 +377,9 @@ def _readable(function: Function, chosen: Sequence[str], order: int) -> int:
     return order
 
 
-def _fractions(e: Expression) -> Expression:
-    """A number in front as a fraction with a bar, not as a decimal."""
-    factors = e.factors if isinstance(e, Product) else (e,)
-    match factors[0]:
-        case Number(Fraction() as value) if value.denominator > 1:
-            above, below = value.as_integer_ratio()
-            bar = Power(number(below), MINUS_ONE)
-            return product([number(above), bar, *factors[1:]])
-    return e
-
-
-def _recognised(value: float) -> Expression:
-    """A value that a long computation gave, as the fraction that it is but for rounding."""
-    near = Fraction(value).limit_denominator(2000)
-    tolerance = _ROUNDING * max(1.0, abs(value))
-    return Number(near) if abs(float(near) - value) <= tolerance else Number(value)
-
-
 def _ordered(chosen: Sequence[str], a: str, b: str) -> tuple[str, str]:
     return (a, b) if chosen.index(a) <= chosen.index(b) else (b, a)
 
 
 def _one_over_factorial(k: int) -> Any:
     return number(1).value / math.factorial(k)
-
-
-def _exact(written: Expression, value: float) -> Expression:
-    """The shortest exact form of a value: a fraction, a root, or the formula; else its digits."""
-    if isinstance(written, Number):
-        return written
-    if value == 0:
-        return ZERO
-    short = constant(value)
-    if not isinstance(short, Number) or not isinstance(short.value, float):
-        return short
-    return written if size(written) <= _SHORT else constant(float(f"{value:.15g}"))
