@@ -216,6 +216,8 @@ def test_where_local_and_total_derivative_have_one_name_the_total_one_has_a_d() 
     assert found.results[0].name.text == "dL/dx"
     assert found.results[0].value == 27
     assert "dL/dx        ∂L/∂x" in found.text()
+    words = "dL/dx is the whole derivative, ∂L/∂x that of the formula of L alone"
+    assert words in found.sections[2].notes
     assert Partial("L", "x", total=True) != Partial("L", "x")
 
 
@@ -284,6 +286,20 @@ def test_longer_formulas_are_derived_step_by_step() -> None:
     (derivation,) = steps_of(found, "step by step")
     assert derivation.rule == "difference rule" and derivation.children
     assert found.result == "p - y"
+
+
+def test_what_is_not_finite_is_said() -> None:
+    found = cr.explain("a = 1/x, b = 1/a, L = b + 1", 0, kind="graph")
+    assert found.notes[0].startswith("∂L/∂x is not finite here")
+    assert found.results[0].value is None
+    assert Explanation.from_json(found.json()) == found
+
+
+def test_a_choice_shows_the_branch_taken() -> None:
+    found = cr.explain(lambda x: cr.where(x > 1, x**2, x) * x, 2.0, kind="graph")
+    rows = {step.subject.text: step for step in steps_of(found, "forward")}
+    assert rows["v₂"].rule == "the branch taken"
+    assert rows["v₂"].lines[0].expression == Symbol("v_1")
 
 
 def test_integers_are_numbers_or_what_wrt_leaves_them() -> None:
@@ -369,6 +385,12 @@ def test_several_results_of_a_loop_are_nodes() -> None:
 
 
 # -- forms -----------------------------------------------------------------------------------------
+
+
+def test_a_limit_shortens_the_tables() -> None:
+    found = cr.explain(neuron, *POINT, kind="graph")
+    rows = sum(1 for _ in found.walk())
+    assert f"… {rows - 12} further steps" in found.text(limit=12)
 
 
 def test_forms_have_tables() -> None:

@@ -21,7 +21,7 @@ from chainrule.explaining.graph.network import is_plain
 from chainrule.explaining.graph.paths import INPUTS, along_paths, written_gradient
 from chainrule.explaining.graph.recording import Recording, Vertex, record
 from chainrule.explaining.graph.table import Board, named
-from chainrule.explaining.graph.values import entries
+from chainrule.explaining.graph.values import entries, shown
 from chainrule.explaining.reading import constant
 from chainrule.explaining.steps import Named
 from chainrule.explaining.styles import LATEX, TEXT
@@ -208,6 +208,8 @@ def _result(board: Board, vertex: Vertex) -> Result:
         return Result(name, board.closed(node), None, entries(found.cotangents[node].value))
     e = written_gradient(board, vertex)
     value = board.cotangent(node)
+    if not math.isfinite(value):
+        return Result(name, shown(value) if e is None else e)
     if e is None:
         return Result(name, constant(float(f"{value:.12g}")), None, value)
     return Result(name, e, name, value)
@@ -228,6 +230,11 @@ def _notes(board: Board) -> Iterator[str]:
             f"{count:,} of {len(board.network.stations):,} nodes are folded; a part is opened by "
             f"its name: .opened({folds[0].part!r})"
         )
+    for vertex in found.wrt:
+        ct = found.cotangents.get(vertex.node)
+        if ct is not None and not np.all(np.isfinite(np.asarray(ct.value))):
+            what = named(board.derivative(vertex.node)).text
+            yield f"{what} is not finite here: on the way an infinite value or 0/0 is met"
     yield "values are shown with six digits"
 
 

@@ -78,6 +78,6 @@ def _definition(formula: Formula) -> tuple[str | None, Tree]:
     if not isinstance(left, Variable):
         raise ArgumentError(
             f"{formula.text!r} defines no name; in a graph an equation is a definition, such as "
-            "z = w x + b"
+            "z_1 = w x + b, of one letter, since words are read as products"
         )
     return left.name, right

@@ -19,9 +19,11 @@ from chainrule.explaining.expression import ONE, Expression, Symbol, contains, s
 from chainrule.explaining.graph.network import Network, is_plain
 from chainrule.explaining.graph.values import agrees, shown
 from chainrule.explaining.reading import read
+from chainrule.explaining.rounding import measure_at
 from chainrule.explaining.sides import one_sided
 from chainrule.explaining.simplify import simplified
 from chainrule.explaining.steps import Step
+from chainrule.ops.record import Elementwise
 from chainrule.rules.vjp import Step as Pulled
 from chainrule.rules.vjp import pull
 
@@ -41,6 +43,7 @@ class Local:
         rule: the textbook name of the rule.
         derivation: how it is found, where that takes several steps.
         sides: at a kink, what holds on each side, and what the engine takes.
+        error: a bound on the rounding error of the value.
     """
 
     expression: Expression
@@ -48,6 +51,7 @@ class Local:
     rule: str
     derivation: tuple[Step, ...] = ()
     sides: tuple[str, ...] = ()
+    error: float = 0.0
 
 
 def local_derivatives(network: Network, node: Node) -> dict[Node, Local]:
@@ -89,14 +93,27 @@ class _Segment:
         graph = Graph(list(self.holes.values()), list(pairs.values()))
         with np.errstate(all="ignore"):
             values = graph.evaluate(self.point)
-        return {
-            receiver: self._settled(self._local(receiver, d, float(np.reshape(value, ())), steps))
+        locals_ = {
+            receiver: self._local(receiver, d, float(np.reshape(value, ())), steps)
             for (receiver, d), value in zip(pairs.items(), values, strict=True)
         }
+        errors = self._errors(list(pairs.values()))
+        return {
+            receiver: self._settled(replace(local, error=error))
+            for (receiver, local), error in zip(locals_.items(), errors, strict=True)
+        }
+
+    def _errors(self, nodes: Sequence[Node]) -> list[float]:
+        """Bounds on the rounding errors of what the engine computes."""
+        if not all(isinstance(primitive, Elementwise) for primitive in self.primitives):
+            return [0.0] * len(nodes)
+        point = dict(zip(self.holes.values(), map(float, self.point), strict=True))
+        with np.errstate(all="ignore"):
+            return [error for _, error in measure_at(nodes, point)]
 
     def _settled(self, local: Local) -> Local:
         """At a kink the number that the engine takes, where the formula gives another one."""
-        if local.sides and not agrees(local.expression, local.value, self._names()):
+        if local.sides and not agrees(local.expression, local.value, self._names(), local.error):
             return replace(local, expression=shown(local.value))
         return local
 

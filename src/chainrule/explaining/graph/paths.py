@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from chainrule.core.node import Node
@@ -20,7 +21,7 @@ from chainrule.explaining.expression import (
 from chainrule.explaining.graph.network import amount
 from chainrule.explaining.graph.recording import Vertex
 from chainrule.explaining.graph.table import Board, named, summed, title
-from chainrule.explaining.graph.values import claim, claim_numbers, product_of, shown
+from chainrule.explaining.graph.values import ROUNDING, claim, claim_numbers, product_of, shown
 from chainrule.explaining.simplify import simplified
 from chainrule.explaining.steps import Line, Named, Step
 from chainrule.explaining.styles import LATEX, TEXT
@@ -132,7 +133,7 @@ def _product(board: Board, path: Sequence[Node], value: float) -> tuple[Line, ..
     if numbers not in (result.expression, lines[-1].expression):
         lines.append(Line(numbers, "their values"))
     for line in lines[:-1]:
-        claim(line.expression, value, names, partials)
+        claim(line.expression, value, names, partials, _error(board, path))
     claim_numbers(numbers, value)
     return (*lines, result)
 
@@ -198,5 +199,15 @@ def written_gradient(board: Board, vertex: Vertex) -> Expression | None:
     e = collected(e)
     lines = simplified(e)
     e = lines[-1][0] if lines else e
-    claim(e, board.cotangent(node), {name: board.values[name] for name in symbols(e)})
+    names = {name: board.values[name] for name in symbols(e)}
+    error = sum(_error(board, path) for path in board.network.listed(node))
+    claim(e, board.cotangent(node), names, error=error)
     return e
+
+
+def _error(board: Board, path: Sequence[Node]) -> float:
+    """A bound on the rounding error of the product along a path."""
+    factors = [board.locals(user)[node] for user, node in itertools.pairwise(path)]
+    size = math.prod(abs(factor.value) for factor in factors)
+    moved = math.prod(abs(factor.value) * (1 + ROUNDING) + factor.error for factor in factors)
+    return moved - size + ROUNDING * size

@@ -16,7 +16,7 @@ from chainrule.explaining.graph.folding import Fold, Row
 from chainrule.explaining.graph.locals import Local, local_derivatives
 from chainrule.explaining.graph.network import Network, is_plain
 from chainrule.explaining.graph.recording import Vertex
-from chainrule.explaining.graph.values import claim, claim_numbers, product_of, shown
+from chainrule.explaining.graph.values import ROUNDING, claim, claim_numbers, product_of, shown
 from chainrule.explaining.steps import Line, Named, Step
 from chainrule.explaining.styles import LATEX, TEXT
 
@@ -39,11 +39,13 @@ class Contribution:
         symbols: the product by its names: ∂L/∂z · ∂z/∂x.
         numbers: its factors.
         value: the product.
+        error: a bound on its rounding error.
     """
 
     symbols: Expression
     numbers: tuple[float, ...]
     value: float
+    error: float
 
 
 class Board:
@@ -94,9 +96,8 @@ class Board:
         if node not in self._locals:
             self._locals[node] = local_derivatives(self.network, node)
             for local in self._locals[node].values():
-                claim(
-                    local.expression, local.value, self.among((node, *self.network.operands[node]))
-                )
+                names = self.among((node, *self.network.operands[node]))
+                claim(local.expression, local.value, names, error=local.error)
         return self._locals[node]
 
     def is_numeric(self, node: Node) -> bool:
@@ -136,10 +137,12 @@ class Board:
         if user is self.output.node:
             name = self.local_name(user, node)
             written = name if node in self.network.twofold else local.expression
-            return Contribution(written, (local.value,), local.value)
+            return Contribution(written, (local.value,), local.value, local.error)
         before = self.cotangent(user)
         symbols = Chain((self.derivative(user), self.local_name(user, node)))
-        return Contribution(symbols, (before, local.value), before * local.value)
+        value = before * local.value
+        error = abs(before) * local.error + ROUNDING * abs(value)
+        return Contribution(symbols, (before, local.value), value, error)
 
     # -- sections ----------------------------------------------------------------------------------
 
@@ -167,6 +170,8 @@ class Board:
             return Step(self._kind(vertex), name, (value,))
         e = self.formula(node)
         rule = vertex.layer[-1] if vertex.layer else ""
+        if node.primitive.name == "where":
+            rule = "the branch taken"
         return Step(rule, name, (Line(e, "formula"), value))
 
     def _kind(self, vertex: Vertex) -> str:
@@ -217,11 +222,20 @@ class Board:
         edges, count = self.network.edges, len(self.recording.wrt)
         words = f"each of the {edges:,} edges is used once"
         words += f", for all {count:,} derivatives together" if count > 1 else ""
+        notes = [words] if edges > 1 else []
+        for node in order:
+            if self.derivative(node).total:
+                whole, part = self.derivative(node), self.local_name(self.output.node, node)
+                last = TEXT.symbol(self.output.name)
+                notes.append(
+                    f"{TEXT(whole)} is the whole derivative, {TEXT(part)} that of the formula of "
+                    f"{last} alone"
+                )
         return Section(
             title("backward: from the result to the inputs, what arrives at a node is summed"),
             tuple(steps),
             columns=self.headings,
-            notes=(words,) if edges > 1 else (),
+            notes=tuple(notes),
         )
 
     def _cotangent(self, node: Node) -> Step:
@@ -284,7 +298,8 @@ class Board:
             what = named(self.derivative(node)).text
             notes = (f"{name}: {count} further contributions to {what}",)
         lines = summed(symbols), summed(numbers)
-        claim(lines[0], value, names, partials)
+        error = sum(one.error for one in found)
+        claim(lines[0], value, names, partials, error)
         claim_numbers(lines[1], value)
         return *lines, notes
 

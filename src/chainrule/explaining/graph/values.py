@@ -28,9 +28,12 @@ from chainrule.explaining.expression import (
 from chainrule.explaining.rounding import Measured
 from chainrule.explaining.styles import TEXT
 
-__all__ = ["agrees", "claim", "claim_numbers", "entries", "product_of", "shown"]
+__all__ = ["ROUNDING", "agrees", "claim", "claim_numbers", "entries", "product_of", "shown"]
 
 DIGITS = 6
+ROUNDING = 1e-15
+"""What a few roundings make of a number, relatively."""
+
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-300
 
 
@@ -63,25 +66,30 @@ def claim(
     expected: float,
     names: Mapping[str, float],
     partials: Mapping[Partial, float] | None = None,
+    error: float = 0.0,
 ) -> None:
     """Evaluate a formula, as it will be read, with these values of its names.
+
+    Args:
+        e: the formula.
+        expected: what the engine computed.
+        names: the values of its names.
+        partials: the values of the derivatives in it.
+        error: a bound on the rounding error of ``expected``.
 
     Raises:
         ClaimError: if it differs from what the engine computed.
     """
     found, allowed = _measured(e, names, partials or {})
-    if math.isfinite(expected) and not abs(found - expected) <= allowed + _slack(expected):
+    allowed += _RELATIVE * abs(expected) + _ABSOLUTE + error
+    if math.isfinite(expected) and not abs(found - expected) <= allowed:
         raise _differs(e, found, expected)
 
 
-def agrees(e: Expression, expected: float, names: Mapping[str, float]) -> bool:
+def agrees(e: Expression, expected: float, names: Mapping[str, float], error: float = 0.0) -> bool:
     """Whether a formula has the value that the engine computed."""
     found, allowed = _measured(e, names, {})
-    return abs(found - expected) <= allowed + _slack(expected)
-
-
-def _slack(expected: float) -> float:
-    return _RELATIVE * abs(expected) + _ABSOLUTE
+    return abs(found - expected) <= allowed + _RELATIVE * abs(expected) + _ABSOLUTE + error
 
 
 def _measured(
