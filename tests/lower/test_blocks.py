@@ -82,9 +82,32 @@ def test_value_and_gradient_are_one_run_over_the_data(name: str) -> None:
 
 
 def test_where_rows_are_few_or_long_they_are_worked_on_one_by_one() -> None:
-    for rows, columns in ((100, 100), (8, 4096), (2000, 8)):
+    for rows, columns in ((12, 100), (8, 4096), (2000, 4)):
         groups = groups_of(regression("logistic"), data(rows, columns))
         assert not any(group.in_blocks for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("shape", "one_pass", "several"),
+    [
+        ((32, 10), True, True),
+        ((512, 256), True, True),
+        ((512, 257), False, False),
+        ((40, 25, 10), False, True),  # 9 of 25 rows are left over
+        ((256, 4, 64), False, False),
+    ],
+)
+def test_short_rows_are_worked_on_together(
+    shape: tuple[int, ...], one_pass: bool, several: bool
+) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    for f, wanted in (
+        (lambda x: (x * x).sum(axis=-1), one_pass),
+        (lambda x: cr.softmax(x, axis=-1), several),
+    ):
+        (group,) = groups_of(f, [x])
+        assert group.in_blocks == wanted
+        agrees(f, [x])
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -27,9 +27,6 @@ __all__ = ["emit_loops"]
 CHUNK = 1024
 """Elements of one task where a long axis is cut into pieces."""
 
-SHORT = 4
-"""A folded last axis up to this long is not worth a vector: the axis before it is."""
-
 UNROLLED = 16
 """Turns up to which loops over folded variables are written out."""
 

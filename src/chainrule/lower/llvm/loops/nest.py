@@ -15,14 +15,11 @@ from chainrule.lower.llvm.loops.axes import in_memory_order, lanes_for, merge
 from chainrule.lower.llvm.loops.fold import combine, neutral
 from chainrule.lower.llvm.loops.line import Body, Line
 from chainrule.lower.llvm.loops.settings import Place, Settings
-from chainrule.lower.llvm.plan.group import Group
+from chainrule.lower.llvm.plan.group import SHORT, Group
 from chainrule.lower.llvm.plan.index import Var
 from chainrule.lower.llvm.plan.schedule import cost
 
 __all__ = ["Nest"]
-
-SHORT = 4
-"""A folded last axis up to this long is not worth a vector: the axis before it is."""
 
 
 class Nest(Line, ABC):

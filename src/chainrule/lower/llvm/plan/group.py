@@ -24,7 +24,7 @@ from chainrule.lower.llvm.plan.views import VIEWS
 from chainrule.lower.llvm.plan.walk import Access, Walk, accesses
 from chainrule.ops.record import Elementwise
 
-__all__ = ["REDUCTIONS", "ROWS", "SHORT_ROW", "Group", "is_pointwise"]
+__all__ = ["REDUCTIONS", "ROWS", "SHORT", "SHORT_ROW", "Group", "is_pointwise"]
 
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 """Primitives that fold axes by an operation with a neutral element."""
@@ -35,11 +35,18 @@ PIECES = 32
 LARGE = 1 << 14
 """Elements from which a sum across rows is worth taking in the same run as sums along them."""
 
+SHORT = 4
+"""A folded last axis up to this long is not worth a vector: the axis before it is."""
+
 ROWS = 16
 """Rows of a block: as many as a vector has lanes, or a multiple."""
 
 SHORT_ROW = 512
 """Elements of a row up to which a block of rows stays in the cache for further runs over it."""
+
+SIDE_BY_SIDE = 256
+"""Elements of a row up to which many rows are worked on together in any case; half of that where
+there are sums across the rows."""
 
 NARROW = {"loop": 1, "contract": 8, "conv": 5}
 """The kinds of kernels that others join, and the least extent of the last axis for that."""
@@ -150,6 +157,20 @@ class Group:
             and self.kept_size >= ROWS
             and LARGE <= self.size <= SHORT_ROW * self.kept_size
         )
+
+    @property
+    def has_short_rows(self) -> bool:
+        """Whether going along a row takes little beside what comes after it: adding up the lanes,
+        and a value or two that the row has one of. For many rows together these are vectors too.
+        """
+        if self.reduced is None or self.axes[-1] not in self.reduced:
+            return False
+        longest = SIDE_BY_SIDE // 2 if self.across else SIDE_BY_SIDE
+        if self.axes[-1].extent <= SHORT or self.size > longest * self.kept_size:
+            return False
+        rows = self.kept[-1].extent if self.kept else 0
+        filled = rows >= 4 * ROWS or rows % ROWS == 0  # few rows are left over
+        return rows >= ROWS and (filled or max(self.passes.values()) > 0)
 
     def position(self, axes: list[Var]) -> Affine:
         """The position of an element among these variables, counted in their order."""

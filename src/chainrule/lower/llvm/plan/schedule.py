@@ -166,6 +166,8 @@ class Schedule:
         self._required = self._operands(nodes)
         for node in nodes:
             self._visit(node)
+        for group in self.groups:
+            group.in_blocks |= group.kind == "loop" and group.has_short_rows
         self._find_stored()
 
     # -- what has to be in memory ------------------------------------------------------------------
