@@ -5,7 +5,9 @@ import numpy as np
 import chainrule as cr
 from chainrule.lessons.kit import (
     Chapter,
+    Derived,
     Example,
+    Formula,
     Picture,
     Question,
     Topic,
@@ -49,7 +51,10 @@ topic = Topic(
     definition="A function is not convex as soon as one chord dips below its graph. For a network "
     "with a hidden layer there always are such chords: between a minimum and the same network "
     "with its hidden units in another order lies, in general, a higher loss.",
-    formulas=(),
+    formulas=(
+        Formula("not convex", r"f\left(\frac{a + b}{2}\right) > \frac{f(a) + f(b)}{2}"),
+        Derived("two weights in a row", LOSS, "v"),
+    ),
     example=example,
     questions=(
         Question(
