@@ -61,6 +61,10 @@ def test_answers_are_hidden_on_pages() -> None:
     assert "<details><summary>why?</summary><p>because &lt;of&gt; it</p></details>" in page
 
 
+def test_values_have_no_minus_zero() -> None:
+    assert blocks.value_text([-0.0, -1e-9, 2.5]) == "[0. , 0. , 2.5]"
+
+
 def test_prose_is_joined() -> None:
     assert Question("a?", "\n    one\n    two\n").answer == "one two"
     assert Trap("a", "b\n  c", "d").why == "b c"
@@ -109,6 +113,8 @@ def test_formulas_outside_of_the_subset_are_refused(latex: str) -> None:
 def test_derivatives_on_the_card_are_computed() -> None:
     row = Derived("cross-entropy", "-(y log(σ(z)) + (1-y) log(1-σ(z)))", "z", as_written="σ(z) - y")
     assert derive(row).text.endswith("= σ(z) - y")
+    greek = derive(Derived("log-probability", "ln σ(θ)", "θ", as_written="1 - σ(θ)"))
+    assert greek.text == "d/dθ ln(σ(θ)) = 1 - σ(θ)" and greek.latex.isascii()
     assert derive(Derived("sine", "sin x", order=2)).text == "d²/dx² sin(x) = -sin(x)"
     with pytest.raises(ClaimError, match="'sine': cos"):
         derive(Derived("sine", "sin x", order=2, as_written="cos x"))

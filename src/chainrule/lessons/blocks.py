@@ -165,7 +165,7 @@ def value_text(value: Any) -> str:
     if array.shape == ():
         return f"{float(array) + 0.0:.6g}" if array.dtype.kind == "f" else str(array)
     if array.dtype.kind == "f":
-        array = array + 0.0  # no -0.
+        array = np.round(array, 6) + 0.0  # no -0.
     return np.array2string(array, precision=6, separator=", ", suppress_small=True).replace(
         "\n", ""
     )

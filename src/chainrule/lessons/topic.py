@@ -11,6 +11,7 @@ from chainrule.lessons.claim import Chapter
 from chainrule.lessons.evidence import Picture
 from chainrule.lessons.formula import check
 from chainrule.lessons.prose import unwrap
+from chainrule.notation.names import LETTERS
 
 __all__ = ["Derived", "Example", "Formula", "Question", "Topic", "Trap", "Value"]
 
@@ -44,7 +45,7 @@ class Derived:
     Attributes:
         name: what it says, for the formula card.
         function: the function, in the notation of `cr.parse`.
-        wrt: the variable.
+        wrt: the variable; Greek letters may be written as such.
         order: how often it is differentiated.
         as_written: the usual way to write the result; it is shown if it equals what the engine
             computes, and an error if it does not.
@@ -55,6 +56,10 @@ class Derived:
     wrt: str = "x"
     order: int = 1
     as_written: str = ""
+
+    def __post_init__(self) -> None:
+        name = "".join(LETTERS.get(letter, letter) for letter in self.wrt)
+        object.__setattr__(self, "wrt", name)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ topic = Topic(
             claim="checkpointing",
         ),
     ),
-    claims=("activation-memory", "checkpointing", "two-forward"),
+    claims=("activation-memory", "checkpointing", "two-forward", "training-cost"),
     related=("backpropagation", "batches", "modes"),
     pictures=(
         Picture(
