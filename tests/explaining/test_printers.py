@@ -17,6 +17,16 @@ ASKED = [
     ("x^3 - 3x", {"order": 2, "at": 1}),
     ("where(x > 0 and x < 1, θ x^2, √x)", {}),
     ("e^(-(x - μ)^2/(2s^2))/(s √(2π))", {}),
+    ("x^2 y, sin(θ y)", {"at": (1, 2, 3)}),
+    ("x^2 y^2", {"order": 2, "at": (1, 2)}),
+    ("x^2 y", {"direction": (1, 2), "at": (3, 4)}),
+    ("x^2 y", {"direction": (3, 4)}),
+    ("ln x", {"kind": "taylor", "order": 3, "at": 1}),
+    ("e^(x y)", {"kind": "taylor", "order": 2}),
+    ("3 sin x + 1/x + |x|/2 - |x|/2", {"kind": "limit", "at": 2}),
+    ("2^x + √x", {"kind": "limit"}),
+    ("θ^2 + y^2 = 25", {"order": 2, "at": (3, 4)}),
+    ("x^2 + y^2 + z^2 = 9", {"at": (1, 2, 2)}),
 ]
 
 TEXT = """\
@@ -66,6 +76,10 @@ def test_html_is_well_formed_and_needs_nothing_else(found: Explanation) -> None:
     assert len(list(tree.iter("math"))) > 3
     assert "http" not in page and "<script" not in page
     assert found._repr_html_() in page
+
+
+def test_words_in_latex_are_ascii(found: Explanation) -> None:
+    assert found.latex().isascii()
 
 
 def test_latex_is_balanced(found: Explanation) -> None:
@@ -122,6 +136,15 @@ KATEX = {
     "text",
     "operatorname",
     "mathrm",
+    "varphi",
+    "circ",
+    "Vert",
+    "sum",
+    "xi",
+    "tfrac",
+    "top",
+    "lim",
+    "to",
     "quad",
     "dots",
     "item",

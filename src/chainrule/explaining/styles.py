@@ -238,7 +238,7 @@ class _MathML(Style):
 
     def symbol(self, name: str) -> str:
         if name.endswith("′"):
-            return f"<msup>{self.symbol(name[:-1])}<mo>′</mo></msup>"
+            return f'<mrow>{self.symbol(name[:-1])}<mo lspace="0" rspace="0">′</mo></mrow>'
         base, _, below = text_name_parts(name)
         inner = f"<mi>{escape(base)}</mi>"
         return f"<msub>{inner}<mi>{escape(below)}</mi></msub>" if below else inner

@@ -24,6 +24,7 @@ _STYLE = """
 .cr-explain .words, .cr-explain .law { opacity: .7; font-size: .9em; margin-left: 1em; }
 .cr-explain .note { font-style: italic; }
 .cr-explain table { margin: .3em 0 .3em 1.4em; border-collapse: collapse; }
+.cr-explain th { font-weight: inherit; border-bottom: 1px solid; }
 .cr-explain th, .cr-explain td { padding: .1em 1.2em .1em 0; text-align: left; }
 .cr-explain .result { font-size: 1.15em; margin-top: .8em; }
 """

@@ -12,6 +12,7 @@ from chainrule.explaining.printers.outline import Atom, Entry, Row, outline
 from chainrule.explaining.steps import Cell, Derivative, Named, Table
 from chainrule.explaining.styles import LATEX
 from chainrule.explaining.writing import FRACTION
+from chainrule.notation.names import LETTERS
 
 __all__ = ["formula", "to_latex", "to_markdown"]
 
@@ -145,7 +146,10 @@ def _latex(entry: Entry, listed: bool) -> str:
 
 
 _SPECIAL = str.maketrans(
-    {
+    {letter: rf"$\{name}$" for letter, name in LETTERS.items()}
+    | {digit: f"$^{k}$" for k, digit in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+    | {digit: f"$_{k}$" for k, digit in enumerate("₀₁₂₃₄₅₆₇₈₉")}
+    | {
         "_": r"\_",
         "^": r"\^{}",
         "{": r"\{",
@@ -160,7 +164,6 @@ _SPECIAL = str.maketrans(
         "∂": r"$\partial$",
         "′": r"$'$",
         "″": r"$''$",
-        "²": r"$^2$",
         "·": r"$\cdot$",
         "…": r"\dots",
         "<": "$<$",
@@ -168,17 +171,23 @@ _SPECIAL = str.maketrans(
         "|": r"$|$",
         "*": r"$*$",
         "∞": r"$\infty$",
-        "π": r"$\pi$",
+        "∇": r"$\nabla$",
+        "→": r"$\to$",
+        "≠": r"$\ne$",
+        "°": r"$^\circ$",
+        "½": r"$\frac{1}{2}$",
+        "⁽": "$^($",
+        "⁾": "$^)$",
+        "ᵗ": "$^t$",
+        "ᵤ": "$_u$",
+        "–": "--",
         "×": r"$\times$",
         "⊙": r"$\odot$",
         "⊘": r"$\oslash$",
         "−": "$-$",
         "ᵀ": r"$^\top$",
         "⁻": "$^-$",
-        "¹": "$^1$",
         "‖": r"$\Vert$",
-        "₁": "$_1$",
-        "₂": "$_2$",
         "ᵢ": "$_i$",
         "ⱼ": "$_j$",
         "ˡ": r"$^\ell$",
