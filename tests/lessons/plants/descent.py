@@ -138,4 +138,5 @@ PLANTS = [
         "descent climbs",
         in_place_of(cr.optim, "sgd", partial(cr.optim.sgd, maximize=True)),
     ),
+    Plant("similar-minima", "Adam is plain descent", in_place_of(cr.optim, "adam", cr.optim.sgd)),
 ]
