@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from chainrule.calculus import GradientCheck, TaylorPolynomial, check_gradient, taylor
     from chainrule.compiling import Compiled, CompileWarning, compile
     from chainrule.explaining import Explanation, MethodComparison, compare_methods, explain
+    from chainrule.explaining.graph.drawing import draw_graph
     from chainrule.notation import Formula, parse
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "data",
     "derivative",
     "directional_derivative",
+    "draw_graph",
     "explain",
     "grad",
     "hessian",
@@ -128,6 +130,7 @@ _LATER = {
     "compile": "chainrule.compiling",
     "Formula": "chainrule.notation",
     "data": "chainrule.data",
+    "draw_graph": "chainrule.explaining.graph.drawing",
     "explain": "chainrule.explaining",
     "nn": "chainrule.nn",
     "optim": "chainrule.optim",

@@ -55,6 +55,31 @@ def test_a_graph_with_definitions() -> None:
     assert result.exit_code != 0 and "no value for y" in result.output
 
 
+def test_the_graph_is_drawn_beside(tmp_path: Path) -> None:
+    point = ("--at", "w=0.5,x=2,y=3")
+    for name, start in (("graph.svg", "<svg"), ("graph.html", "<!DOCTYPE html>")):
+        result = run("(w x - y)^2", *point, "--wrt", "w", "--graph", str(tmp_path / name))
+        assert result.exit_code == 0 and "∂f/∂w" in result.output
+        drawn = (tmp_path / name).read_text(encoding="utf-8")
+        assert drawn.startswith(start) and "∂f/∂w = −8" in drawn and "∂f/∂x" not in drawn
+    text = "z = w x, L = (z - y)^2"
+    path = tmp_path / "named.svg"
+    assert run(text, "--kind", "graph", *point, "--graph", str(path)).exit_code == 0
+    assert "∂L/∂z = −4" in path.read_text(encoding="utf-8")
+
+
+def test_a_graph_that_cannot_be_drawn(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    cases = [
+        (("--at", "x=2", "--graph", "graph.png"), "ends with .svg or .html"),
+        (("--graph", "graph.svg"), "1 values are needed"),
+        (("--at", "x=2", "--graph", str(tmp_path / "file" / "graph.svg")), "cannot write"),
+    ]
+    for options, message in cases:
+        result = run("x^2", *options)
+        assert result.exit_code != 0 and message in result.output
+
+
 def test_order_and_limit() -> None:
     assert (
         "f′ = 0 and f″ = 6 > 0: a local minimum"

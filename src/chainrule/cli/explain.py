@@ -35,6 +35,8 @@ chainrule explain 'x^2 y' --at x=1,y=2 --direction 3,4
 
 chainrule explain 'z = w x + b, a = tanh z, L = (a - y)^2' --kind graph --at w=1,x=2,b=0,y=1
 
+chainrule explain '(w x - y)^2' --at w=0.5,x=2,y=3 --graph graph.html
+
 chainrule explain 'x^x' --html > page.html
 """
 
@@ -127,6 +129,14 @@ def explain_formula(
         Path | None,
         typer.Option("--output", "-o", help="Write to this file.", show_default=False),
     ] = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also draw the computational graph at the point: .svg, or .html to step through.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Derive a derivative step by step.
 
@@ -156,7 +166,23 @@ def explain_formula(
             )
     except ChainRuleError as error:
         fail(error)
+    if graph is not None:
+        _draw(functions, chosen, point, graph)
     _print(found, form, limit, output)
+
+
+def _draw(
+    functions: list[Formula], wrt: list[str] | None, point: dict[str, float] | None, path: Path
+) -> None:
+    """The computational graph, as a file."""
+    from chainrule.explaining.graph.drawing import draw_graph
+
+    try:
+        draw_graph(functions, at=point or (), wrt=wrt).save(path)
+    except ChainRuleError as error:
+        fail(error)
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}")
 
 
 def _direction(given: list[str], names: tuple[str, ...], formula: str) -> list[float]:

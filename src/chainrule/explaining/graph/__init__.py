@@ -8,6 +8,7 @@
 * `table`: values, local derivatives and what arrives at each node, as tables.
 * `paths`: the product along each path, and their sum.
 * `explain`: all of these as an explanation.
+* `drawing`: the graph as a picture.
 """
 
 from typing import TYPE_CHECKING

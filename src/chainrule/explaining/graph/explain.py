@@ -29,7 +29,7 @@ from chainrule.lift import to_numpy
 from chainrule.notation import Formula, canonical
 from chainrule.tracing import trace
 
-__all__ = ["explain_graph"]
+__all__ = ["branch_taken", "called", "explain_graph", "explained", "with_floats"]
 
 _WRITTEN = 60  # the longest function that is written out at the head
 _NAMED = 8  # the most arguments that are listed there
@@ -55,16 +55,16 @@ def explain_graph(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) ->
         raise ArgumentError(
             f"kind='graph' explains first derivatives, not order={order}; leave order= out"
         )
-    function, values = _function(f, args, at)
+    function, values = called(f, args, at)
     chosen = wrt.replace(",", " ").split() if isinstance(wrt, str) else wrt
-    values = _floats(function, values, chosen)
+    values = with_floats(function, values, chosen)
     with np.errstate(all="ignore"):  # what is not finite is said below
         found = record(function, *values, wrt=chosen)
-        notes = _branch(function, values)
+        notes = branch_taken(function, values)
     return explained(replace(found, notes=notes))
 
 
-def _function(f: Any, args: Sequence[Any], at: Any) -> tuple[Callable[..., Any], list[Any]]:
+def called(f: Any, args: Sequence[Any], at: Any) -> tuple[Callable[..., Any], list[Any]]:
     """The function, and a value for each argument."""
     if args and at is not None:
         raise ArgumentError("give the point once: as arguments after the function, or as at=")
@@ -77,8 +77,8 @@ def _function(f: Any, args: Sequence[Any], at: Any) -> tuple[Callable[..., Any],
         names = _parameters(f)
     else:
         raise ArgumentError(
-            f"explain takes formulas as text or a function, not {type(f).__name__}; for example "
-            "cr.explain('(w x - y)^2', at={'w': 1, 'x': 2, 'y': 3}, kind='graph')"
+            f"a graph is that of formulas as text or a function, not {type(f).__name__}; for "
+            "example '(w x - y)^2' with at={'w': 1, 'x': 2, 'y': 3}"
         )
     if isinstance(at, Mapping):
         given = {canonical(str(name)): value for name, value in at.items()}
@@ -108,7 +108,7 @@ def _parameters(f: Callable[..., Any]) -> list[str]:
     return [p.name for p in found if p.kind in positional and p.default is p.empty]
 
 
-def _floats(f: Callable[..., Any], values: Sequence[Any], wrt: Any) -> list[Any]:
+def with_floats(f: Callable[..., Any], values: Sequence[Any], wrt: Any) -> list[Any]:
     """Integers as floats: all of them, or those named in ``wrt``."""
     names = _signature(f)
     every = wrt is None or isinstance(f, Program)
@@ -128,7 +128,7 @@ def _signature(f: Callable[..., Any]) -> list[str]:
         return []
 
 
-def _branch(f: Callable[..., Any], values: Sequence[Any]) -> tuple[str, ...]:
+def branch_taken(f: Callable[..., Any], values: Sequence[Any]) -> tuple[str, ...]:
     """What has to be said if the function decides by values."""
     leaves, structure = tree.flatten(tuple(values))
     floats = [k for k, leaf in enumerate(leaves) if to_numpy(leaf).dtype.kind == "f"]
