@@ -139,7 +139,7 @@ topic = Topic(
                 It bounds the damage of a step. Gates, initialisation and normalisation work on the
                 factors themselves.
             """,
-            claim="clipping-saves",
+            claim="lstm-needs-less",
         ),
     ),
     claims=("clipping-direction", "clipping-saves", "lstm-needs-less"),

@@ -82,15 +82,16 @@ topic = Topic(
                 The gradient is a product over layers or time steps, and with factors above one
                 it grows exponentially until a step overshoots everything or overflows to NaN.
                 Clipping limits the damage of such a step, while careful initialisation,
-                normalisation, gates and a smaller learning rate make it rarer.
+                normalisation and gates keep the factors near one.
             """,
         ),
         Question(
             "The loss has become NaN. Where do you look?",
             """
                 At the norm of the gradient in the steps before: a sudden jump points to an
-                explosion. Without one, suspect the logarithm of zero, a division by zero or bad
-                data. Afterwards the weights are spoilt: go back to a checkpoint.
+                explosion. Without one, suspect a learning rate that is too high, the logarithm
+                of zero, a division by zero or bad data. Afterwards the weights
+                are spoilt: go back to a checkpoint.
             """,
         ),
         Question(

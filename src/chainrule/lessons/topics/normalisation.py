@@ -141,7 +141,6 @@ topic = Topic(
                 Signals keep their scale whatever the weights are. How fast a layer learns still
                 depends on how large its weights are.
             """,
-            claim="normalisation-mends",
         ),
         Trap(
             wrong="A network with batch normalisation can be tested as it was trained.",
