@@ -89,8 +89,31 @@ def test_order_and_limit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "last"),
+    [
+        (["x^2 + y^2 = 25", "--at", "x=3,y=4"], "dy/dx (3, 4) = -3/4"),
+        (["x^2 y", "--at", "x=1,y=2", "--direction", "3,4"], "Dᵤf(1, 2) = 3.2"),
+        (["x^2 y", "--at", "x=1,y=2", "--direction", "x=3,y=4"], "Dᵤf(1, 2) = 3.2"),
+        (["x^2 y", "--direction=-3,4"], "Dᵤf(x, y) = 0.8x² - 1.2x y"),
+        (["sin x", "--kind", "taylor", "--order", "3"], "T₃(x) = x - x³/6"),
+        (["1/x", "--kind", "limit"], "f′(x) = -1/x²"),
+        (["x y, x + y"], "          ⎣1  1⎦"),
+    ],
+)
+def test_kinds(arguments: list[str], last: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert result.output.rstrip("\n").splitlines()[-1] == last
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["x y", "--direction", "3"], "--direction"),
+        (["x y", "--direction", "0,0"], "zero vector"),
+        (["x^2", "--kind", "integral"], "the kinds are 'derivative'"),
+        (["x^2", "--kind", "directional"], "needs a direction"),
+        (["x^2 + y^2 = 25", "--at", "x=3,y=3"], "does not lie on the curve"),
         (["x +* 2"], "\n     ^"),
         (["x^2", "--wrt", "z"], "--wrt: the formula has no variable 'z'"),
         (["x^2", "--at", "z=1"], "--at: the formula has no variable 'z'"),

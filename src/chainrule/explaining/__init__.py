@@ -9,7 +9,12 @@ evaluated and compared with what the engine computed. `explain` is the entrance.
 * `steps`: the steps, as data.
 * `derive`, `rules`: from the pass over the graph to steps.
 * `check`: holding every line against the engine.
-* `scalar`, `function`, `point`, `sides`: what is explained of scalar functions.
+* `kinds`: which kind of explanation is asked for.
+* `function`, `partials`, `naming`: functions as graphs, their derivatives and the names of these.
+* `scalar`, `point`, `sides`: derivatives, gradients, Jacobians and Hessians, also at a point.
+* `directional`, `taylor`, `approximation`: the directional derivative, Taylor polynomials.
+* `implicit`, `equation`, `solving`, `curve`: implicit differentiation.
+* `limit`, `difference`, `polynomial`: the limit definition.
 * `printers`: text, Markdown, LaTeX, HTML.
 * `methods`: ways to a derivative, side by side.
 """
