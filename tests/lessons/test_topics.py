@@ -96,6 +96,7 @@ def test_names_lead_to_the_near_one() -> None:
          "f(x) = { x if x > 0; 0 else"),
         (r"\mathbb{E} \, \lVert g \rVert^2 \le \sigma^2 / B", "𝔼 ‖g‖² ≤ σ²/B"),
         (r"-f''(x) \ln x = -2", "-f″(x) ln x = -2"),
+        (r"\frac{1}{N} \, \sum_{i=1}^N x_i", "1/N Σ (i = 1 … N) xᵢ"),
         (r"\max_{\lVert v \rVert = 1} \nabla f \cdot v", "max (‖v‖ = 1) ∇f · v"),
     ],
 )  # fmt: skip

@@ -311,9 +311,12 @@ def _text(tree: _Tree) -> str:
         case _Root(inner=inner):
             inside = _text(inner)
             return f"√{inside}" if len(inside) <= 2 else f"√({inside})"
-        case _Scripts(base=_Mark(text=text), below=below) if _is_condition(text, below):
+        case _Scripts(base=_Mark(text=text), below=below, above=above) if _is_condition(
+            text, below
+        ):
             assert below is not None
-            return f"{text} ({_text(below)}) "
+            last = f" … {_text(above)}" if above is not None else ""
+            return f"{text} ({_text(below)}{last}) "
         case _Scripts(base=base, below=below, above=above):
             inside = f"({_text(base)})" if isinstance(base, _Fraction) else _text(base)
             return inside + _script(below, _BELOW, "_") + _script(above, _ABOVE, "^")
