@@ -36,7 +36,8 @@ ABREAST = 8
 """At most so many vectors, or rows, are worked on side by side."""
 
 WRITTEN_OUT = 160
-"""At most so many nodes are written out for them."""
+"""At most so many nodes are written out for them; half of that where no sums across the rows are
+loaded and stored less often for it."""
 
 
 @dataclass
@@ -271,7 +272,8 @@ class Blocks(Nest):
     def _rows_abreast(self, number: int) -> int:
         """How many rows are worked on side by side, a power of 2: what registers hold."""
         each = max(len(self.reductions(number)), len(self._taken[number]))
-        most = WRITTEN_OUT // (self._nodes[number] * self._vectors_abreast())
+        written_out = WRITTEN_OUT if self.group.across else WRITTEN_OUT // 2
+        most = written_out // (self._nodes[number] * self._vectors_abreast())
         most = min(ABREAST, most, self.machine.registers // 2 // each)
         return 1 << max(most, 1).bit_length() - 1
 
