@@ -139,4 +139,9 @@ PLANTS = [
         in_place_of(cr.optim, "sgd", partial(cr.optim.sgd, maximize=True)),
     ),
     Plant("similar-minima", "Adam is plain descent", in_place_of(cr.optim, "adam", cr.optim.sgd)),
+    Plant(
+        "warmup",
+        "a warmup starts at the full rate",
+        in_place_of(cr.optim, "linear_warmup", lambda steps, then: cr.optim.constant(then)),
+    ),
 ]

@@ -51,7 +51,7 @@ topic = Topic(
         Formula("quotient rule", r"\left(\frac{u}{v}\right)' = \frac{u' \, v - u \, v'}{v^2}"),
         Formula(
             "product of n",
-            r"(u_1 \cdots u_n)' = \sum_k u_1 \cdots u_k' \cdots u_n",
+            r"(u_1 \cdots u_n)' = \sum_k \, u_1 \cdots u_k' \cdots u_n",
         ),
     ),
     example=example,

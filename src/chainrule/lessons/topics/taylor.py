@@ -64,7 +64,7 @@ topic = Topic(
     formulas=(
         Formula(
             "expansion",
-            r"f(x + h) = f(x) + f'(x) \, h + \frac{f''(x)}{2} \, h^2 + \cdots",
+            r"f(x + h) = f(x) + f'(x) \, h + \frac{1}{2} \, f''(x) \, h^2 + \cdots",
         ),
         Formula(
             "several variables",
