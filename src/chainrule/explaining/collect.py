@@ -179,6 +179,8 @@ def collected_product(factors: Iterable[Expression]) -> Expression:
     value = rationalised(value, powers)
     found = [collected_power(base, exponent) for base, exponent in roots_joined(powers).items()]
     if exponents:
+        if len(exponents) > 1:  # in one order, so that like terms are alike
+            exponents.sort(key=repr)
         found.append(_applied(Apply("exp", (collected_sum(exponents),))))
     if any(isinstance(factor, (Number, Product)) for factor in found):
         return collected_product([Number(value), *found])
@@ -305,7 +307,9 @@ def collected_power(base: Expression, exponent: Expression) -> Expression:
             n > 0 or not is_numeric(base)
         ):
             return collected_product([collected_power(factor, exponent) for factor in factors])
-        case Power(inner, raised), Number(Fraction() as n) if n.denominator == 1 and not isinstance(
+        case Power(Apply(name) as inner, Number(m)), Number(n) if name in _POSITIVE:
+            return collected_power(inner, Number(m * n))
+        case Power(inner, raised), Number() if is_whole(exponent) and not isinstance(
             raised, Number
         ):
             return collected_power(inner, collected_product([exponent, raised]))
@@ -315,6 +319,7 @@ def collected_power(base: Expression, exponent: Expression) -> Expression:
     return Power(base, exponent)
 
 
+_POSITIVE = frozenset(["cosh", "sigmoid", "softplus", "abs"])
 _AT_ZERO = {"exp": ONE, "sin": ZERO, "cos": ONE, "tan": ZERO, "sinh": ZERO, "cosh": ONE}
 _ODD = frozenset(["sin", "tan", "sinh", "tanh", "asin", "atan", "asinh", "atanh", "erf", "sign"])
 _EVEN = frozenset(["cos", "cosh", "abs"])

@@ -17,6 +17,7 @@ from chainrule.explaining.explanation import Section, written_out
 from chainrule.explaining.expression import Expression, Symbol, symbols
 from chainrule.explaining.function import Function
 from chainrule.explaining.naming import Naming
+from chainrule.explaining.plain import plain
 from chainrule.explaining.styles import TEXT
 from chainrule.notation import canonical, parse
 from chainrule.ops.shape import zeros_like
@@ -68,6 +69,7 @@ class Partials:
         entries: those derived so far.
         sections: their derivations.
         written: the function as a formula, as soon as one derivative is derived.
+        shown: the function as it is derived, without arrays and guards where that is possible.
         bench: the points at which lines are held against the engine.
     """
 
@@ -83,6 +85,7 @@ class Partials:
         outputs = [function.output, *self.engine.values()]
         self.points = points_for(list(function.holes), outputs, near)
         self.bench = Bench(function.inputs, outputs, self.points)
+        self.shown = plain(function.output, function.holes, self.points)
         self.entries: dict[tuple[str, ...], Entry] = {}
         self.sections: list[Section] = []
         self.written: Expression = Symbol("f")
@@ -113,7 +116,7 @@ class Partials:
         before = self.entries.get(wrt[:-1])
         hole = self.function.hole
         if before is None:
-            output = self.function.output
+            output = self.shown
         elif not self.is_closed(before.expression):  # too long to be read back
             output = before.engine
         else:

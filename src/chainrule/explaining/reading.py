@@ -143,6 +143,7 @@ _PI = Constant("pi")
 _FAMILIAR: tuple[tuple[float, Expression], ...] = (
     (math.sqrt(2 / math.pi), Power(product([number(2), Power(_PI, number(-1))]), HALF)),
     (math.pi, _PI),
+    (math.pi**2, Power(_PI, number(2))),
     (math.e, Constant("e")),
     (math.sqrt(math.pi), Power(_PI, HALF)),
     (math.sqrt(2), Power(number(2), HALF)),

@@ -13,7 +13,7 @@ from fractions import Fraction
 from chainrule.explaining.changes.choices import chosen
 from chainrule.explaining.changes.expand import expanded, tidied
 from chainrule.explaining.changes.factor import factored
-from chainrule.explaining.changes.identities import cancelled, squared, tangents
+from chainrule.explaining.changes.identities import cancelled, pythagorean, squared, tangents
 from chainrule.explaining.changes.quotients import cleared, reduced
 from chainrule.explaining.collect import (
     collected,
@@ -49,13 +49,14 @@ CHANGES: Mapping[Change, str] = {
     reduced: "cancel what is common above and below the bar",
     squared: "1 + tan² = 1/cos², 1 - tanh² = 1/cosh²",
     tangents: "tan = sin/cos",
+    pythagorean: "sin² + cos² = 1, cosh² - sinh² = 1",
     chosen: "simplify the conditions",
 }
 FIRST = (expanded, tidied, cleared, factored)
 """Changes that may lengthen an expression, and yet lead to a shorter one."""
 
-LARGE = 120
-"""The cost of an expression of which only one change at a time is tried."""
+LARGE = 48
+"""The cost of an expression for which only one way is tried, one change at a time."""
 
 
 def simplified(e: Expression) -> list[tuple[Expression, str]]:
@@ -72,7 +73,8 @@ Line = tuple[Expression, str]
 
 def _improvements(e: Expression, breadth: int = 3) -> list[Line]:
     """Changes one after the other, each of which makes it shorter; of some ways the best."""
-    ways = [[(after, reason), *_improvements(after, 1)] for after, reason in _shorter(e)[:breadth]]
+    options = _shorter(e)[: breadth if cost(e) < LARGE else 1]
+    ways = [[(after, reason), *_improvements(after, 1)] for after, reason in options]
     return min(ways, key=lambda lines: (cost(lines[-1][0]), len(lines)), default=[])
 
 
@@ -114,7 +116,7 @@ def _inside(change: Change, e: Expression) -> Expression:
             if new == old:
                 return e
             return collected_sum(new) if isinstance(e, Sum) else collected_product(new)
-        case Power(base, exponent) if isinstance(exponent, Number) and parts(base):
+        case Power(base, exponent) if change not in (expanded, tidied, factored) and parts(base):
             new_base = _everywhere(change, base)
             return e if new_base == base else collected_power(new_base, exponent)
         case Apply("where", (condition, *branches)):

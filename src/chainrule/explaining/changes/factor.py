@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
 
@@ -10,14 +10,23 @@ from chainrule.explaining.changes.expand import is_below
 from chainrule.explaining.collect import collected_product, collected_sum
 from chainrule.explaining.expression import (
     MINUS_ONE,
+    ONE,
+    Apply,
     Expression,
     Number,
+    Power,
     Product,
     Sum,
     parts,
     power,
 )
-from chainrule.explaining.factors import base_and_exponent, coefficient, factors_of, opposite
+from chainrule.explaining.factors import (
+    base_and_exponent,
+    coefficient,
+    factors_of,
+    is_numeric,
+    opposite,
+)
 
 __all__ = ["factored"]
 
@@ -55,7 +64,9 @@ def _put_in_front(
     common: dict[Expression, Fraction] = {}
     for base in dict.fromkeys(base for table in tables for base in table):
         least = min(table.get(base, Fraction(0)) for table in tables)
-        if least and (least < 0 or all(base in table for table in tables)):
+        if least and (
+            all(base in table for table in tables) or (least < 0 and not is_numeric(base))
+        ):
             common[base] = least
     if not common or not (beside or _is_worth(common, tables)):
         return None
@@ -93,14 +104,11 @@ class _Bases:
         front: Expression = Number(value)
         found: dict[Expression, Fraction] = {}
         for factor in factors_of(rest):
-            base, exponent = base_and_exponent(factor)
-            if not isinstance(exponent, Number) or not isinstance(exponent.value, Fraction):
-                base, exponent = factor, Number(Fraction(1))
-            assert isinstance(exponent.value, Fraction)
-            if isinstance(base, Sum):
-                base, sign = self._written(base, exponent.value)
-                front = collected_product([front, sign])
-            found[base] = found.get(base, Fraction(0)) + exponent.value
+            for base, exponent in _powers(factor):
+                if isinstance(base, Sum):
+                    base, sign = self._written(base, exponent)
+                    front = collected_product([front, sign])
+                found[base] = found.get(base, Fraction(0)) + exponent
         return found, front
 
     def _written(self, base: Sum, exponent: Fraction) -> tuple[Expression, Expression]:
@@ -113,6 +121,32 @@ class _Bases:
             return self.known[negative], sign
         self.known[terms] = base
         return base, Number(Fraction(1))
+
+
+def _powers(factor: Expression) -> Iterator[tuple[Expression, Fraction]]:
+    """A factor as powers with fractions as exponents: e^(2u - v) is (e^u)² over e^v."""
+    match factor:
+        case Apply("exp", (inner,)):
+            for term in inner.terms if isinstance(inner, Sum) else (inner,):
+                value, rest = coefficient(term)
+                if rest != ONE and isinstance(value, Fraction):
+                    yield Apply("exp", (rest,)), value
+                else:
+                    yield Apply("exp", (term,)), Fraction(1)
+        case Power(base, Number(Fraction() as exponent)):
+            yield base, exponent
+        case Power(base, raised):
+            for term in raised.terms if isinstance(raised, Sum) else (raised,):
+                value, rest = coefficient(term)
+                whole = isinstance(value, Fraction) and value.denominator == 1
+                if rest == ONE and isinstance(value, Fraction):
+                    yield base, value
+                elif isinstance(value, Fraction) and whole:
+                    yield Power(base, rest), value
+                else:
+                    yield Power(base, term), Fraction(1)
+        case _:
+            yield factor, Fraction(1)
 
 
 def _rebuilt(table: dict[Expression, Fraction]) -> list[Expression]:

@@ -18,7 +18,7 @@ from chainrule.explaining.expression import (
 )
 from chainrule.explaining.factors import base_and_exponent, coefficient, factors_of, opposite
 
-__all__ = ["cancelled", "squared", "tangents"]
+__all__ = ["cancelled", "pythagorean", "squared", "tangents"]
 
 
 def cancelled(e: Expression) -> Expression:
@@ -70,6 +70,45 @@ def _tangent_of_square(e: Expression) -> Expression | None:
         case Power(Apply("tan" | "tanh" as name, _) as found, Number(n)) if n == 2:
             return found if sign == (1 if name == "tan" else -1) else None
     return None
+
+
+_PYTHAGORAS = (
+    ("sin", -1, "cos", 1),
+    ("cos", -1, "sin", 1),
+    ("sinh", 1, "cosh", 1),
+    ("cosh", -1, "sinh", -1),
+)
+"""1 - sin² = cos², 1 - cos² = sin², 1 + sinh² = cosh², 1 - cosh² = -sinh²."""
+
+
+def pythagorean(e: Expression) -> Expression:
+    """1 - sin²(u) as cos²(u), and its like, among the terms of sums and their powers."""
+    if isinstance(e, Sum):
+        return _joined(e)
+    factors = []
+    for factor in factors_of(e):
+        base, exponent = base_and_exponent(factor)
+        made = _joined(base) if isinstance(base, Sum) else base
+        factors.append(factor if made is base else collected_power(made, exponent))
+    return e if tuple(factors) == factors_of(e) else collected_product(factors)
+
+
+def _joined(e: Sum) -> Expression:
+    for index, term in enumerate(e.terms):
+        for k, factor in enumerate(factors_of(term)):
+            match factor:
+                case Power(Apply(name, operands), Number(n)) if n == 2:
+                    outer = collected_product([f for j, f in enumerate(factors_of(term)) if j != k])
+                case _:
+                    continue
+            for one, sign, other, result in _PYTHAGORAS:
+                partner = outer if sign == 1 else opposite(outer)
+                if name == one and partner in e.terms:
+                    square = Power(Apply(other, operands), number(2))
+                    kept = [t for j, t in enumerate(e.terms) if j != index and t != partner]
+                    made = collected_product([number(result), partner, square])
+                    return collected_sum([*kept, made])
+    return e
 
 
 _FAMILIES = (("sin", "cos", "tan"), ("sinh", "cosh", "tanh"))

@@ -18,7 +18,7 @@ from chainrule.explaining.expression import (
     total,
     walk,
 )
-from chainrule.explaining.factors import base_and_exponent, coefficient, factors_of
+from chainrule.explaining.factors import base_and_exponent, coefficient, factors_of, is_numeric
 
 __all__ = ["cleared", "reduced"]
 
@@ -50,6 +50,8 @@ def _over_one(e: Sum) -> Expression:
             numbers = math.lcm(numbers, value.denominator)
         for factor in factors_of(rest):
             base, exponent = base_and_exponent(factor)
+            if is_numeric(base):  # √(2/π) stays
+                continue
             if isinstance(exponent, Number) and isinstance(exponent.value, Fraction):
                 below[base] = max(below.get(base, Fraction(0)), -exponent.value)
     lifted = [power(base, n) for base, n in below.items() if n > 0]
