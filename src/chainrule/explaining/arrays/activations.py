@@ -5,6 +5,7 @@ The slope is evaluated from the formula that is shown, not by the engine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,15 @@ class Activation:
     @cached_property
     def _slope(self) -> Formula:
         return parse(self.slope_formula, names=("x",))
+
+    @property
+    def slope_law(self) -> str:
+        """φ′(x) in words."""
+        cases = re.fullmatch(r"where\((.*), (.*), (.*)\)", self.slope_formula)
+        if cases is None:
+            return self.slope_formula
+        condition, then, otherwise = cases.groups()
+        return f"{then} where {condition}, {otherwise} elsewhere"
 
     def value(self, x: Any) -> Any:
         """φ(x)."""

@@ -125,7 +125,7 @@ def _activation(name: str) -> Match:
             lambda index, ct, inputs, y, count: [
                 times(ct, Term("prime", tuple(inputs), (name,), y.shape))
             ],
-            f"{name}′(x) = {activation.slope_formula}",
+            f"{name.replace('_', ' ')}′(x) = {activation.slope_law}",
         )
 
     return match

@@ -26,7 +26,7 @@ from chainrule.explaining.arrays.expression import (
     walk,
 )
 from chainrule.explaining.arrays.forward import LONGEST, Reader, close_enough
-from chainrule.explaining.arrays.rules import candidates, rule_name
+from chainrule.explaining.arrays.rules import candidates, law_of, rule_name
 from chainrule.explaining.arrays.simplify import simplified
 from chainrule.explaining.arrays.values import evaluate
 from chainrule.explaining.styles import TEXT
@@ -168,7 +168,7 @@ class Deriver(Reader):
                 term,
                 tuple(filter(None, (*ct.rules, rule))),
                 ct.users or ((node,) if node is not self.output else ()),
-                (*ct.laws, block.law) if block is not None and block.law else ct.laws,
+                tuple(filter(None, (*ct.laws, law_of(node, block)))),
                 self._conventions(node, ct),
                 ct.named and named and bool(rule or node.primitive.name in ("cast", "alias")),
             )

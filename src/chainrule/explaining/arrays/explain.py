@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule import nn
 from chainrule.core.errors import ArgumentError, DTypeError, GradientError
+from chainrule.core.node import Node
 from chainrule.explaining.arrays.backpropagation import equations, read_network
 from chainrule.explaining.arrays.derive import Deriver, Found
-from chainrule.explaining.arrays.expression import ONE, symbol
+from chainrule.explaining.arrays.expression import ONE, Term, symbol
 from chainrule.explaining.arrays.lines import Closed, forward_rule, line_of, named, step_of
 from chainrule.explaining.explanation import Explanation, Result, Section
 from chainrule.explaining.graph.recording import Recording, record
@@ -22,6 +24,8 @@ from chainrule.lift import to_numpy
 from chainrule.nn.module import Module
 
 __all__ = ["explain_arrays", "explained_recording"]
+
+Textbook = Mapping[str, Callable[[Mapping[str, Term]], Term]]
 
 
 def explain_arrays(
@@ -34,7 +38,8 @@ def explain_arrays(
     seed: Any = None,
     loss: Any = None,
     dims: Mapping[str, int] | None = None,
-    title: str = "",
+    textbook: Textbook | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Explanation:
     """How the derivatives of a scalar function of arrays are found, line by line.
 
@@ -50,7 +55,9 @@ def explain_arrays(
         seed: ∂L/∂Y, if the result Y is no scalar; shown as G.
         loss: for a module, a function of output and target, or its name in `chainrule.nn`.
         dims: letters for extents, such as ``{"n": 4}``; no two letters for one extent.
-        title: what the explanation is called.
+        textbook: closed forms by the names of arguments, as functions of all terms by name; each
+            has to equal what the engine computed, and is then the last line.
+        notes: what is said before.
 
     Raises:
         GradientError: if the result is no scalar and there is no seed, or depends on no float.
@@ -86,7 +93,9 @@ def explain_arrays(
             f"an array of shape {shape}"
         )
     modules = any(isinstance(one, Module) for one in args)
-    return explained_recording(recording, seed is not None, dims, title, 1 if modules else 2)
+    least = 1 if modules else 2
+    found = explained_recording(recording, seed is not None, dims, least, textbook)
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def _with_loss(model: Module, loss: Any, count: int) -> Callable[..., Any]:
@@ -171,8 +180,8 @@ def explained_recording(
     recording: Recording,
     seeded: bool = False,
     dims: Mapping[str, int] | None = None,
-    title: str = "",
     least: int = 2,
+    textbook: Textbook | None = None,
 ) -> Explanation:
     """The explanation of a recording; of a network with ``least`` layers by the four equations."""
     output = recording.output
@@ -189,7 +198,11 @@ def explained_recording(
         deriver.values[seed] = np.asarray(recording.seed.value)
     found = deriver.run(seed)
     closed: Closed = {}
-    steps = [step_of(deriver, one, closed, index) for index, one in enumerate(found, 1)]
+    forms = _closed_forms(deriver, textbook or {}, seed)
+    steps = [
+        step_of(deriver, one, closed, index, forms.get(one.node))
+        for index, one in enumerate(found, 1)
+    ]
     sections = [Section(_words("forward pass"), _forward_steps(deriver))]
     if network is not None:
         sections += equations(network, found, steps)
@@ -197,14 +210,14 @@ def explained_recording(
         sections.append(Section(_words("backward pass"), tuple(steps)))
     by_node = {one.node: one for one in found}
     results = tuple(
-        _result(deriver, by_node[vertex.node], closed)
+        _result(deriver, by_node[vertex.node], closed, forms.get(vertex.node))
         for vertex in recording.wrt
         if vertex.node in by_node
     )
     name = deriver.name_of(output.node)
     whole = next((line.term for line in deriver.forward if line.node is output.node), seed)
     return Explanation(
-        name=_words(title) if title else Named(TEXT.symbol(name), LATEX.symbol(name)),
+        name=Named(TEXT.symbol(name), LATEX.symbol(name)),
         function=whole,
         variables=tuple(deriver.name_of(vertex.node) for vertex in recording.inputs),
         wrt=tuple(deriver.name_of(vertex.node) for vertex in recording.wrt),
@@ -214,6 +227,18 @@ def explained_recording(
         notes=_notes(deriver, seeded, dims),
         kind="arrays",
     )
+
+
+def _closed_forms(deriver: Deriver, textbook: Textbook, seed: Term) -> dict[Node, Term]:
+    """The forms of a textbook, by nodes."""
+    if not textbook:
+        return {}
+    vertices = deriver.recording.vertices
+    known = {deriver.name_of(v.node): deriver.symbol_of(v.node) for v in vertices}
+    known |= {letter: symbol(letter) for letter in deriver.dims.values()}
+    if seed.kind == "symbol":
+        known[seed.argument[0]] = seed
+    return {deriver.recording[name].node: form(known) for name, form in textbook.items()}
 
 
 def _notes(deriver: Deriver, seeded: bool, dims: Mapping[str, int] | None) -> tuple[str, ...]:
@@ -241,8 +266,8 @@ def _forward_steps(deriver: Deriver) -> tuple[Step, ...]:
     )
 
 
-def _result(deriver: Deriver, found: Found, closed: Closed) -> Result:
-    term = closed.get(found.name, found.term)
+def _result(deriver: Deriver, found: Found, closed: Closed, form: Term | None) -> Result:
+    term = form if form is not None else closed.get(found.name, found.term)
     value = deriver.engine(found.node)
     small = value.size <= 24 and value.ndim <= 2
     return Result(

@@ -214,9 +214,10 @@ def apply(function: str, *operands: Term, argument: tuple[Any, ...] = ()) -> Ter
 def matmul(*factors: Term) -> Term:
     """A matrix product as NumPy's ``@``; products inside are opened where that changes nothing."""
     found: list[Term] = []
-    for factor in factors:
+    for place, factor in enumerate(factors, 1):
         inner = factor.operands if factor.kind == "matmul" else ()
-        open_ = inner and all(part.ndim >= 2 for part in inner)
+        matrices = inner if place < len(factors) else inner[:-1]
+        open_ = inner and all(part.ndim >= 2 for part in matrices)
         found.extend(inner if open_ else [factor])
     shape = found[0].shape
     for factor in found[1:]:

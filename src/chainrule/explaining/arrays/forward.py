@@ -86,7 +86,8 @@ class Reader:
         self.result = result
         self.own = dict(names or {})
         self.output = recording.output.node
-        self.own.setdefault(self.output, result)
+        if not recording.output.own:
+            self.own.setdefault(self.output, result)
         self.order = topological([self.output])
         self.users: dict[Node, list[Node]] = {node: [] for node in self.order}
         for node in self.order:

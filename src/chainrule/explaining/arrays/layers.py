@@ -52,6 +52,8 @@ def find_layers(reader: Reader) -> list[Layer]:
             layer = _layer(reader, node)
             if layer is not None:
                 found.append(layer)
+    if found and not any(layer.bias or layer.activation for layer in found):
+        return []  # products of matrices alone are no network
     for before, after in pairwise(found):
         if after.before is not before.a:
             return []

@@ -59,7 +59,9 @@ def line_of(deriver: Deriver, term: Term, reason: str) -> Line:
     return Line(term, reason, deriver.shape(term.shape))
 
 
-def step_of(deriver: Deriver, found: Found, closed: Closed, index: int) -> Step:
+def step_of(
+    deriver: Deriver, found: Found, closed: Closed, index: int, textbook: Term | None = None
+) -> Step:
     """The step of a cotangent; what it is in closed form is kept in ``closed``."""
     term = found.term
     expected = deriver.engine(found.node)
@@ -71,6 +73,10 @@ def step_of(deriver: Deriver, found: Found, closed: Closed, index: int) -> Step:
         if TEXT(form) not in shown:
             shown.add(TEXT(form))
             lines.append(line_of(deriver, form, why))
+    if textbook is not None:
+        deriver.claim(textbook, expected)
+        if TEXT(textbook) not in shown:
+            lines.append(line_of(deriver, textbook, "the closed form of textbooks"))
     best = min((line.expression for line in lines), key=_cost)
     open_ = any(deriver.is_cotangent(part) for part in walk(best))  # type: ignore[arg-type]
     if found.name.kind == "cotangent" and not open_:
@@ -101,7 +107,12 @@ def _with_slopes(deriver: Deriver, term: Term) -> Sequence[tuple[Term, str]]:
     after = _opened(term, names)
     if after == term:
         return ()
-    return [(deriver.simple(after), "the slope written out")]
+    opened = deriver.simple(after)
+    short = deriver.simple(expanded(opened, deriver.count))
+    found = [(opened, "the slope written out")]
+    if size(short) < size(opened):
+        found.append((short, "multiplied out"))
+    return found
 
 
 def _opened(term: Term, names: Mapping[Term, Term]) -> Term:
@@ -174,20 +185,11 @@ def rule_of(deriver: Deriver, found: Found) -> str:
     return "chain rule"
 
 
-_PLAIN = {
-    "sum rule": "sum",
-    "difference rule": "difference",
-    "constant multiple rule": "constant multiple",
-    "product rule, elementwise": "elementwise product",
-    "quotient rule, elementwise": "quotient",
-}
-
-
 def forward_rule(rules: Sequence[str]) -> str:
     """What a line of the forward pass computes, in words."""
     if {"matrix product"} <= set(rules) <= _OF_A_LAYER:
         return "linear layer" if "sum rule" in rules else "matrix product"
-    return ", ".join(_PLAIN.get(rule, rule.removesuffix(" rule")) for rule in rules) or "given"
+    return ", ".join(rule.removesuffix(" rule") for rule in rules) or "given"
 
 
 def _has_total(term: Term) -> bool:

@@ -45,6 +45,19 @@ def matmul_rule(term: Term, count: Count) -> Term:
     return times(*front, found) if front else found
 
 
+def inv_rule(term: Term, count: Count) -> Term:
+    (x,) = term.operands
+    if x.kind == "inv":
+        return x.operands[0]
+    return transpose(call("inv", x.operands[0])) if x.kind == "transpose" else term
+
+
+def diag_rule(term: Term, count: Count) -> Term:
+    if is_value(term.operands[0], 1):
+        return call("identity", argument=(term.shape[0],))
+    return linear_rule(term, count)
+
+
 def _column_of(part: Term) -> Term | None:
     """v where a part is the vector v as a column."""
     if part.kind == "reshape" and part.operands[0].ndim == 1:

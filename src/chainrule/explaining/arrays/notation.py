@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.arrays.expression import Term
+from chainrule.explaining.arrays.parts import index_of, more_of
 from chainrule.explaining.arrays.signs import (
     FUNCTIONS,
     LATEX_SIGNS,
@@ -71,6 +72,20 @@ class _Writer:
         operands = [self(operand) for operand in term.operands]
         return Piece(self.signs.called(name, operands), ATOM)
 
+    def primitive(self, term: Term) -> Piece:
+        """What moves or picks elements: X[0:2], permute(X; 1, 0)."""
+        index = index_of(term)
+        if index is None:
+            name = FUNCTIONS.get(term.argument[0], term.argument[0])
+            operands = [self(operand) for operand in term.operands]
+            more = more_of(term)
+            if more:
+                operands[-1] += self.signs.aside(more)
+            return Piece(self.signs.called(name, operands), ATOM)
+        inner = self.signs.verbatim(index) if index else self(term.operands[1])
+        left, right = self.signs.brackets
+        return Piece(self.within(term.operands[0], ATOM) + left + inner + right, ATOM)
+
     # -- leaves ------------------------------------------------------------------------------------
 
     def number(self, term: Term) -> Piece:
@@ -128,12 +143,16 @@ class _Writer:
             return core or Piece("1")
         if core is None:
             top = self.scalars(above)
+            if self.signs is TEXT_SIGNS and any(_is_wide(factor) for factor in above):
+                top = Piece(self.style.brackets(top.text))
             return top if not below else self.style.fraction(top, self.scalars(below))
         if not above:
             if self.signs is TEXT_SIGNS and HADAMARD < core.level < POWER:
                 core = Piece(self.style.brackets(core.text))
             return self.style.fraction(core, self.scalars(below))
         front = self.scalars(above)
+        if below and self.signs is TEXT_SIGNS and any(_is_wide(factor) for factor in above):
+            front = Piece(self.style.brackets(front.text))
         if below:
             front = self.style.fraction(front, self.scalars(below))
         factor = front.text if front.level >= PRODUCT else self.style.brackets(front.text)
@@ -145,7 +164,11 @@ class _Writer:
             return self.style.digits("1")
         if len(factors) == 1:
             return self.piece(factors[0])
-        texts = [self.within(factor, HADAMARD + 1) for factor in factors]
+        wide = self.signs is TEXT_SIGNS
+        texts = [
+            self.within(factor, ATOM if wide and _is_product(factor) else HADAMARD + 1)
+            for factor in factors
+        ]
         text = texts[0]
         for before, part in zip(factors, texts[1:], strict=False):
             numeric = before.kind == "number" and part[0].isdigit()
@@ -281,7 +304,8 @@ class _Writer:
         a, b = term.operands
         if a.ndim == 1:
             left = self.marked(a, self.signs.transposed)
-            return Piece(left + self.signs.gap + self.within(b, PRODUCT + 1), PRODUCT)
+            right = self.within(b, PRODUCT if b.kind == "matmul" else PRODUCT + 1)
+            return Piece(left + self.signs.gap + right, PRODUCT)
         left, comma, right = self.signs.product
         return Piece(f"{left}{self(a)}{comma}{self(b)}{right}", ATOM)
 
@@ -348,6 +372,15 @@ def power_of(base: Term, exponent: Any) -> Term:
 
 def _each(term: Term) -> list[tuple[int, Term]]:
     return list(enumerate(term.operands))
+
+
+def _is_product(term: Term) -> bool:
+    return term.kind in ("total", "inner", "matmul")
+
+
+def _is_wide(term: Term) -> bool:
+    """Whether a scalar is written as a product of arrays."""
+    return _is_product(term) or term.kind == "cotangent"
 
 
 def _is_one(term: Term) -> bool:
@@ -428,5 +461,6 @@ _WRITE: Mapping[str, Callable[[_Writer, Term], Piece]] = {
         "where",
         "apply",
         "einsum",
+        "primitive",
     )
 }

@@ -51,7 +51,7 @@ def leaf(node: Node) -> Term:
 
 def numeric(value: float) -> Term:
     """A number as people write it: 1/3, 1/√2, 0.1."""
-    if not math.isfinite(value):
+    if not math.isfinite(value) or value.is_integer():
         return number(value)
     simple = Fraction(value).limit_denominator(1000)
     if math.isclose(simple, value, rel_tol=1e-15) and abs(simple.numerator) < 10**6:
@@ -205,6 +205,7 @@ _FORMS: Mapping[str, Callable[..., Term | None]] = {
     "expm1": lambda x: apply("exp", x) - 1,
     "log1p": lambda x: apply("log", 1 + x),
     "stop_gradient": lambda x: x,
+    "logical_not": lambda x: 1 - x,
     "alias": lambda x, token: x,
     "where": _cases,
     "cast": _cast,

@@ -17,7 +17,7 @@ from chainrule.ops import record as kinds
 from chainrule.rules.scale import local_derivative
 from chainrule.rules.vjp import pull
 
-__all__ = ["candidates", "rule_name", "unbroadcast"]
+__all__ = ["candidates", "law_of", "rule_name", "unbroadcast"]
 
 
 def candidates(
@@ -68,15 +68,15 @@ def unbroadcast(ct: Term, shape: tuple[int, ...]) -> Term:
 _NAMES = {
     "contract": "matrix product",
     "permute": "transpose",
-    "sum": "sum",
+    "sum": "sum over elements",
     "mean": "mean",
     "reshape": "reshape",
     "broadcast_to": "broadcast",
     "add": "sum rule",
     "sub": "difference rule",
     "neg": "constant multiple rule",
-    "mul": "product rule, elementwise",
-    "div": "quotient rule, elementwise",
+    "mul": "elementwise product rule",
+    "div": "elementwise quotient rule",
     "conv": "convolution rule",
     "gather": "lookup",
     "scatter_add": "scatter",
@@ -98,9 +98,31 @@ _NAMES = {
 }
 
 
+_LAWS = {
+    "conv": "the input gets G with the kernel reversed and channels exchanged; the kernel gets the "
+    "input slid over by G",
+    "inv": "dA⁻¹ = −A⁻¹ dA A⁻¹",
+    "solve": "d(A⁻¹ b) = A⁻¹ (db − dA A⁻¹ b)",
+    "log_abs_det": "d ln|det A| = tr(A⁻¹ dA)",
+    "gather": "rows that were looked up several times get the sum",
+    "concatenate": "each part gets its own piece",
+}
+
+
+def law_of(node: Node, block: Block | None) -> str:
+    """The law behind a rule, where it needs saying."""
+    return _LAWS.get(node.primitive.name, "") if block is None else block.law
+
+
 def rule_name(node: Node, block: Block | None) -> str:
     """How a rule is called; empty if there is nothing to say."""
     if block is not None:
         return block.name
     rule: str = node.primitive.rule
+    if node.primitive.name in ("mul", "div"):
+        constant = any(not source.tracked for source in node.sources)
+        if constant and all(source.ndim == 0 or source.tracked for source in node.sources):
+            return "constant multiple rule"
+        if all(source.ndim == 0 for source in node.sources):
+            return rule
     return _NAMES.get(node.primitive.name, rule)

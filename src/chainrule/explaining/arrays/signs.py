@@ -27,6 +27,9 @@ class Signs:
         quotient: an infix sign, of elementwise division.
         exponent: the mark of an elementwise power.
         indicator: around a condition, 1 where it holds.
+        aside: ``aside(words)``, behind the operands of a function.
+        verbatim: ``verbatim(text)``, an index as it is.
+        brackets: around an index.
         product: around and between the operands of an inner product.
     """
 
@@ -46,6 +49,9 @@ class Signs:
     exponent: Callable[[str], str]
     indicator: tuple[str, str]
     product: tuple[str, str, str]
+    aside: Callable[[str], str]
+    verbatim: Callable[[str], str]
+    brackets: tuple[str, str]
 
 
 def _text_rows(rows: list[list[str]]) -> str:
@@ -83,6 +89,9 @@ TEXT_SIGNS = Signs(
     exponent=lambda text: f"^⊙{text}",
     indicator=("1[", "]"),
     product=("⟨", ", ", "⟩"),
+    aside=lambda words: f"; {words}",
+    verbatim=str,
+    brackets=("[", "]"),
 )
 _LATEX_NAMES = {"σ": r"\sigma", "σ'": r"\sigma'", "ln σ": r"ln \sigma"}
 LATEX_SIGNS = Signs(
@@ -106,6 +115,9 @@ LATEX_SIGNS = Signs(
     exponent=lambda text: rf"\odot {text}",
     indicator=(r"\mathbf{1}[", "]"),
     product=(r"\langle ", ", ", r" \rangle"),
+    aside=lambda words: rf";\ \text{{{words}}}",
+    verbatim=str,
+    brackets=("[", "]"),
 )
 MATHML_SIGNS = Signs(
     transposed="<mo>⊤</mo>",
@@ -130,6 +142,9 @@ MATHML_SIGNS = Signs(
     exponent=lambda text: f"<mrow><mo>⊙</mo><mn>{text.replace('-', '−')}</mn></mrow>",
     indicator=("<mn>1</mn><mo>[</mo>", "<mo>]</mo>"),
     product=("<mo>⟨</mo>", "<mo>,</mo>", "<mo>⟩</mo>"),
+    aside=lambda words: f"<mo>;</mo><mtext>{escape(words)}</mtext>",
+    verbatim=lambda text: f"<mtext>{escape(text)}</mtext>",
+    brackets=("<mo>[</mo>", "<mo>]</mo>"),
 )
 
 FUNCTIONS: Mapping[str, str] = {

@@ -115,6 +115,7 @@ def _sum(term: Term, count: Count) -> Term:
         coefficient, core = split(part)
         collected[core] = collected.get(core, Fraction(0)) + coefficient
     kept = [(c, core) for core, c in collected.items() if c != 0 and not is_value(core, 0)]
+    kept = _numbers_bare(kept, term.shape)
     if not kept:
         return repeat(ZERO, term.shape)
     if all(core.shape != term.shape for _, core in kept):
@@ -122,6 +123,23 @@ def _sum(term: Term, count: Count) -> Term:
     if len(kept) == 1:
         return scaled(*kept[0])
     return _factored([scaled(c, core) for c, core in kept], term.shape)
+
+
+def _numbers_bare(kept: list[tuple[Any, Term]], shape: Shape) -> list[tuple[Any, Term]]:
+    """Numbers beside arrays as they are: x − 1, not x − 1 · 1."""
+    whole = [core for _, core in kept if core.shape == shape and not _is_scalar_repeated(core)]
+    if not whole:
+        return kept
+    return [
+        (c * split(core.operands[0])[0], split(core.operands[0])[1])
+        if _is_scalar_repeated(core)
+        else (c, core)
+        for c, core in kept
+    ]
+
+
+def _is_scalar_repeated(term: Term) -> bool:
+    return term.kind == "repeat" and not term.operands[0].shape
 
 
 def _factored(terms: Sequence[Term], shape: Shape) -> Term:
@@ -202,6 +220,8 @@ def _product(term: Term, count: Count) -> Term:
         else:
             exponent = factor.argument[0] if factor.kind == "power" else Fraction(1)
             base = factor.operands[0] if factor.kind == "power" else factor
+            if base.kind == "square_norm":
+                base, exponent = call("norm", *base.operands), 2 * exponent
             if base.kind == "product" and exponent == int(exponent):
                 pending[:0] = [power(part, exponent) for part in base.operands]
                 continue
@@ -282,7 +302,8 @@ _RULES: Mapping[str, Callable[[Term, Count], Term]] = {
     "square_norm": matrices.square_norm_rule,
     "einsum": matrices.einsum_rule,
     "primitive": matrices.primitive_rule,
-    "diag": matrices.linear_rule,
+    "diag": matrices.diag_rule,
+    "inv": matrices.inv_rule,
     "diagonal": matrices.linear_rule,
     "trace": matrices.linear_rule,
 }

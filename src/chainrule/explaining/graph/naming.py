@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,9 @@ __all__ = ["Names", "named_locals"]
 
 
 _LIBRARIES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
+
+_EXAMPLES = str(Path(__file__).parent.parent / "arrays" / "catalogue")
+"""Functions of the package's own that are explained like those of users."""
 
 
 @dataclass
@@ -80,7 +84,10 @@ def named_locals(names: Names) -> Iterator[None]:
 
     def enter(frame: FrameType, event: str, argument: Any) -> Any:
         file = frame.f_code.co_filename
-        if file.startswith((PACKAGE, *_LIBRARIES)):
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("namedtuple_"):  # the code that a named tuple is given has no file
+            return None
+        if file.startswith((PACKAGE, *_LIBRARIES)) and not file.startswith(_EXAMPLES):
             return None
         depth = _depth(frame) - outermost
 
