@@ -51,7 +51,14 @@ if TYPE_CHECKING:
     from chainrule import data, nn, optim, pictures, random, train
     from chainrule.calculus import GradientCheck, TaylorPolynomial, check_gradient, taylor
     from chainrule.compiling import Compiled, CompileWarning, compile
-    from chainrule.explaining import Explanation, MethodComparison, compare_methods, explain
+    from chainrule.explaining import (
+        Explanation,
+        MethodComparison,
+        compare_methods,
+        derivation,
+        derivations,
+        explain,
+    )
     from chainrule.explaining.graph.drawing import draw_graph
     from chainrule.notation import Formula, parse
 
@@ -89,6 +96,8 @@ __all__ = [
     "cond",
     "custom_gradient",
     "data",
+    "derivation",
+    "derivations",
     "derivative",
     "directional_derivative",
     "draw_graph",
@@ -128,6 +137,8 @@ _LATER = {
     "MethodComparison": "chainrule.explaining",
     "compare_methods": "chainrule.explaining",
     "compile": "chainrule.compiling",
+    "derivation": "chainrule.explaining",
+    "derivations": "chainrule.explaining",
     "Formula": "chainrule.notation",
     "data": "chainrule.data",
     "draw_graph": "chainrule.explaining.graph.drawing",

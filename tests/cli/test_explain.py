@@ -130,3 +130,14 @@ def test_refusals_end_with_code_2_and_say_why(arguments: list[str], words: str) 
     result = run(*arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_derivations_with_names() -> None:
+    listed = run("--derivations").output
+    assert "norms and distances" in listed and "layer norm " in listed
+    assert run("--derivation", "softmax").output.rstrip("\n") == cr.derivation("softmax").text()
+    assert run("--derivation", "bias", "--latex").output.startswith(r"\[ Y = X + \mathbf{1}")
+    result = run("--derivation", "layer nrom")
+    assert result.exit_code != 0 and "did you mean 'layer norm'" in result.output
+    assert "take no formula" in run("x^2", "--derivation", "bias").output
+    assert "--derivation NAME" in run().output

@@ -13,7 +13,7 @@ from rich.text import Text
 from chainrule.cli.formulas import FormulaCommand, decimal_point, read_names, read_point
 from chainrule.cli.output import console, fail
 from chainrule.core.errors import ChainRuleError
-from chainrule.explaining import Explanation, explain
+from chainrule.explaining import Explanation, derivation, derivations, explain
 from chainrule.explaining.kinds import KINDS
 from chainrule.explaining.printers.text import segments
 from chainrule.notation import Formula, canonical, parse_many
@@ -38,6 +38,10 @@ chainrule explain 'z = w x + b, a = tanh z, L = (a - y)^2' --kind graph --at w=1
 chainrule explain '(w x - y)^2' --at w=0.5,x=2,y=3 --graph graph.html
 
 chainrule explain 'x^x' --html > page.html
+
+chainrule explain --derivation 'softmax cross-entropy'
+
+chainrule explain --derivations
 """
 
 COLOURS = {
@@ -77,7 +81,7 @@ def explain_formula(
             "with commas between them; or an equation.",
             show_default=False,
         ),
-    ],
+    ] = "",
     wrt: Annotated[
         str,
         typer.Option(
@@ -116,6 +120,18 @@ def explain_formula(
             show_default=False,
         ),
     ] = None,
+    named: Annotated[
+        str,
+        typer.Option(
+            "--derivation",
+            help="Instead of a formula, a derivation of vectors and matrices by its name.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = "",
+    listed: Annotated[
+        bool, typer.Option("--derivations", help="List the derivations that have names.")
+    ] = False,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Print so many steps at most.", show_default=False),
@@ -145,6 +161,13 @@ def explain_formula(
     if html and latex:
         fail("choose one of --html and --latex")
     form = Form.html if html else Form.latex if latex else form
+    if listed or named:
+        if formula or wrt or at or kind or direction:
+            fail("--derivation and --derivations take no formula and no variables")
+        _print_named(named, form, limit, output)
+        return
+    if not formula.strip():
+        fail("give a formula, or a derivation by its name with --derivation NAME")
     try:
         functions = _formulas(formula)
         names = _arguments(functions, kind)
@@ -183,6 +206,24 @@ def _draw(
         fail(error)
     except OSError as error:
         fail(f"cannot write {path}: {error.strerror}")
+
+
+def _print_named(name: str, form: Form, limit: int | None, output: Path | None) -> None:
+    """One derivation of the catalogue, or their names by groups."""
+    if name:
+        try:
+            found = derivation(name)
+        except ChainRuleError as error:
+            fail(error)
+        _print(found, form, limit, output)
+        return
+    out = console()
+    for group, names in derivations().items():
+        out.print(Text(group, style="bold"))
+        width = max(map(len, names)) + 2
+        for one, summary in names.items():
+            line = Text.assemble("  ", (one.ljust(width), "cyan"), summary)
+            out.print(line, soft_wrap=True)
 
 
 def _direction(given: list[str], names: tuple[str, ...], formula: str) -> list[float]:

@@ -15,6 +15,7 @@ evaluated and compared with what the engine computed. `explain` is the entrance.
 * `directional`, `taylor`, `approximation`: the directional derivative, Taylor polynomials.
 * `implicit`, `equation`, `solving`, `curve`: implicit differentiation.
 * `limit`, `difference`, `polynomial`: the limit definition.
+* `arrays`: derivatives of functions of vectors and matrices, and derivations with names.
 * `printers`: text, Markdown, LaTeX, HTML.
 * `methods`: ways to a derivative, side by side.
 """
@@ -29,6 +30,7 @@ from chainrule.explaining.kinds import explained
 from chainrule.explaining.steps import Derivative, Let, Line, Named, Reference, Step
 
 if TYPE_CHECKING:
+    from chainrule.explaining.arrays.catalogue import derivation, derivations
     from chainrule.explaining.methods import MethodComparison, compare_methods
 
 __all__ = [
@@ -43,10 +45,18 @@ __all__ = [
     "Section",
     "Step",
     "compare_methods",
+    "derivation",
+    "derivations",
     "explain",
 ]
 
-later(__name__, {"methods": ("MethodComparison", "compare_methods")})
+later(
+    __name__,
+    {
+        "arrays.catalogue": ("derivation", "derivations"),
+        "methods": ("MethodComparison", "compare_methods"),
+    },
+)
 
 
 def explain(

@@ -15,7 +15,7 @@ from chainrule.core.node import Node
 from chainrule.explaining.arrays.backpropagation import equations, read_network
 from chainrule.explaining.arrays.derive import Deriver, Found
 from chainrule.explaining.arrays.expression import ONE, Term, symbol
-from chainrule.explaining.arrays.lines import Closed, forward_rule, line_of, named, step_of
+from chainrule.explaining.arrays.lines import Closed, forward_rule, line_of, named, numbers, step_of
 from chainrule.explaining.explanation import Explanation, Result, Section
 from chainrule.explaining.graph.recording import Recording, record
 from chainrule.explaining.steps import Named, Step
@@ -269,7 +269,7 @@ def _forward_steps(deriver: Deriver) -> tuple[Step, ...]:
 def _result(deriver: Deriver, found: Found, closed: Closed, form: Term | None) -> Result:
     term = form if form is not None else closed.get(found.name, found.term)
     value = deriver.engine(found.node)
-    small = value.size <= 24 and value.ndim <= 2
+    small = numbers(value) is not None
     return Result(
         named(found.name),
         term,

@@ -27,8 +27,8 @@ from chainrule.explaining.styles import LATEX, TEXT
 
 __all__ = ["Closed", "forward_rule", "line_of", "named", "numbers", "rule_of", "step_of"]
 
-SMALL = 24
-"""Arrays of so many numbers are shown."""
+SMALL, ROW = 24, 10
+"""Matrices, and vectors, of so many numbers are shown."""
 
 CLOSED = 22
 """A closed form may be so long."""
@@ -45,7 +45,8 @@ def named(term: Term) -> Named:
 def numbers(value: Any) -> Expression | None:
     """A small array as numbers to four digits; None if it is too large."""
     found = np.asarray(value, np.float64)
-    if found.ndim > 2 or not 0 < found.size <= SMALL or not np.all(np.isfinite(found)):
+    longest = SMALL if found.ndim == 2 else ROW
+    if found.ndim > 2 or not 0 < found.size <= longest or not np.all(np.isfinite(found)):
         return None
     return _nested(found.tolist())
 
@@ -84,6 +85,8 @@ def step_of(
     values = numbers(expected)
     if values is not None:
         lines.append(Line(values, "in numbers", deriver.shape(found.node.shape)))
+    if len(lines) == 1 and rule == "chain rule":
+        rule = f"chain rule: {', '.join(found.rules)}"
     return Step(
         rule=rule,
         subject=named(found.name),

@@ -13,6 +13,16 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.arrays.expression import Term
+from chainrule.explaining.arrays.looks import (
+    bare,
+    is_one,
+    is_product,
+    is_wide,
+    is_zero,
+    opposite,
+    parted,
+    power_of,
+)
 from chainrule.explaining.arrays.parts import index_of, more_of
 from chainrule.explaining.arrays.signs import (
     FUNCTIONS,
@@ -128,22 +138,22 @@ class _Writer:
     def sum(self, term: Term) -> Piece:
         text = self.within(term.operands[0], SUM + 1)
         for part in term.operands[1:]:
-            opposite = _opposite(part)
-            sign = "+" if opposite is None else "-"
-            text = self.style.infix(sign, text, self.within(opposite or part, SUM + 1))
+            other = opposite(part)
+            sign = "+" if other is None else "-"
+            text = self.style.infix(sign, text, self.within(other or part, SUM + 1))
         return Piece(text, SUM)
 
     def product(self, term: Term) -> Piece:
-        opposite = _opposite(term)
-        if opposite is not None:
-            return Piece(self.style.minus(self.within(opposite, HADAMARD)), SUM + 1)
-        above, below, arrays, under = _parted(term)
+        other = opposite(term)
+        if other is not None:
+            return Piece(self.style.minus(self.within(other, HADAMARD)), SUM + 1)
+        above, below, arrays, under = parted(term)
         core = self.hadamard(arrays, under)
         if not above and not below:
             return core or Piece("1")
         if core is None:
             top = self.scalars(above)
-            if self.signs is TEXT_SIGNS and any(_is_wide(factor) for factor in above):
+            if self.signs is TEXT_SIGNS and any(is_wide(factor) for factor in above):
                 top = Piece(self.style.brackets(top.text))
             return top if not below else self.style.fraction(top, self.scalars(below))
         if not above:
@@ -151,7 +161,7 @@ class _Writer:
                 core = Piece(self.style.brackets(core.text))
             return self.style.fraction(core, self.scalars(below))
         front = self.scalars(above)
-        if below and self.signs is TEXT_SIGNS and any(_is_wide(factor) for factor in above):
+        if below and self.signs is TEXT_SIGNS and any(is_wide(factor) for factor in above):
             front = Piece(self.style.brackets(front.text))
         if below:
             front = self.style.fraction(front, self.scalars(below))
@@ -166,7 +176,7 @@ class _Writer:
             return self.piece(factors[0])
         wide = self.signs is TEXT_SIGNS
         texts = [
-            self.within(factor, ATOM if wide and _is_product(factor) else HADAMARD + 1)
+            self.within(factor, ATOM if wide and is_product(factor) else HADAMARD + 1)
             for factor in factors
         ]
         text = texts[0]
@@ -215,7 +225,9 @@ class _Writer:
     # -- matrices ----------------------------------------------------------------------------------
 
     def matmul(self, term: Term) -> Piece:
-        texts = [self.within(part, PRODUCT + (index > 0)) for index, part in _each(term)]
+        texts = [
+            self.within(part, PRODUCT + (index > 0)) for index, part in enumerate(term.operands)
+        ]
         if term.operands[0].ndim == 1:
             texts[0] = self.marked(term.operands[0], self.signs.transposed)
         return Piece(self.signs.gap.join(texts), PRODUCT)
@@ -246,7 +258,7 @@ class _Writer:
         (x,) = term.operands
         ones = self.signs.ones
         if term.ndim == 1:
-            return Piece(ones, ATOM) if _is_one(x) else self._beside(x, ones)
+            return Piece(ones, ATOM) if is_one(x) else self._beside(x, ones)
         if term.ndim != 2:
             return self.piece(x)
         row = self.signs.raised(ones, self.signs.transposed)
@@ -256,10 +268,10 @@ class _Writer:
             if x.kind == "total" and x.operands[0].ndim == 2:  # already written with 1ᵀ in front
                 inner = row + self.signs.gap + self.within(x.operands[0], PRODUCT + 1)
                 return Piece(ones + self.signs.gap + inner, PRODUCT)
-            right = self.marked(_bare(x), self.signs.transposed)
+            right = self.marked(bare(x), self.signs.transposed)
             return Piece(ones + self.signs.gap + right, PRODUCT)
         both = ones + self.signs.gap + row
-        return Piece(both, PRODUCT) if _is_one(x) else self._beside(x, both)
+        return Piece(both, PRODUCT) if is_one(x) else self._beside(x, both)
 
     def _beside(self, x: Term, ones: str) -> Piece:
         return Piece(self.within(x, PRODUCT) + self.signs.gap + ones, PRODUCT)
@@ -319,7 +331,7 @@ class _Writer:
 
     def where(self, term: Term) -> Piece:
         condition, a, b = term.operands
-        if _is_one(a) and _is_zero(b):
+        if is_one(a) and is_zero(b):
             opened = {
                 LATEX_SIGNS: (r"\mathbf{1}[", "]"),
                 MATHML_SIGNS: ("<mn>1</mn><mo>[</mo>", "<mo>]</mo>"),
@@ -363,77 +375,6 @@ class _Writer:
         if self.signs is MATHML_SIGNS:
             return f"<msub><mrow>{base}</mrow><mi>{below}</mi></msub>"
         return f"{{{base}}}_{{{below}}}" if self.signs is LATEX_SIGNS else f"{base}[{below}]"
-
-
-def power_of(base: Term, exponent: Any) -> Term:
-    """``base`` to a positive exponent."""
-    return base if exponent == 1 else Term("power", (base,), (exponent,), base.shape)
-
-
-def _each(term: Term) -> list[tuple[int, Term]]:
-    return list(enumerate(term.operands))
-
-
-def _is_product(term: Term) -> bool:
-    return term.kind in ("total", "inner", "matmul")
-
-
-def _is_wide(term: Term) -> bool:
-    """Whether a scalar is written as a product of arrays."""
-    return _is_product(term) or term.kind == "cotangent"
-
-
-def _is_one(term: Term) -> bool:
-    return _is(term, 1)
-
-
-def _is_zero(term: Term) -> bool:
-    return _is(term, 0)
-
-
-def _is(term: Term, value: int) -> bool:
-    while term.kind == "repeat":
-        term = term.operands[0]
-    return term.kind == "number" and term.argument[0] == value
-
-
-def _bare(term: Term) -> Term:
-    while term.kind == "reshape" and term.operands[0].ndim <= 1:
-        term = term.operands[0]
-    return term
-
-
-def _opposite(term: Term) -> Term | None:
-    """-term, if the term has a minus sign in front."""
-    if term.kind == "number" and term.argument[0] < 0:
-        return Term("number", (), (-term.argument[0],))
-    if term.kind != "product":
-        return None
-    head, *rest = term.operands
-    if head.kind != "number" or head.argument[0] >= 0:
-        return None
-    if head.argument[0] != -1:
-        rest = [Term("number", (), (-head.argument[0],)), *rest]
-    return rest[0] if len(rest) == 1 else Term("product", tuple(rest), (), term.shape)
-
-
-def _parted(term: Term) -> tuple[list[Term], list[Term], list[Term], list[Term]]:
-    """Scalar factors above and below the bar, and array factors likewise."""
-    above: list[Term] = []
-    below: list[Term] = []
-    arrays: list[Term] = []
-    under: list[Term] = []
-    for factor in term.operands:
-        (over, beneath) = (arrays, under) if factor.shape else (above, below)
-        if factor.kind == "number" and isinstance(factor.argument[0], Fraction):
-            top, bottom = factor.argument[0].as_integer_ratio()
-            above.extend([Term("number", (), (Fraction(top),))] if top != 1 else [])
-            below.extend([Term("number", (), (Fraction(bottom),))] if bottom != 1 else [])
-        elif factor.kind == "power" and factor.argument[0] < 0:
-            beneath.append(power_of(factor.operands[0], -factor.argument[0]))
-        else:
-            over.append(factor)
-    return above, below, arrays, under
 
 
 _WRITE: Mapping[str, Callable[[_Writer, Term], Piece]] = {

@@ -125,7 +125,7 @@ MATHML_SIGNS = Signs(
     raised=lambda base, mark: f"<msup><mrow>{base}</mrow>{mark}</msup>",
     ones='<mn mathvariant="bold">1</mn>',
     hadamard="<mo>⊙</mo>",
-    gap="<mo>&#x2062;</mo><mspace width='.15em'/>",
+    gap='<mo>&#x2062;</mo><mspace width=".15em"></mspace>',
     called=lambda name, operands: (
         f"<mi>{escape(name)}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>"
         + "<mo>,</mo>".join(operands)

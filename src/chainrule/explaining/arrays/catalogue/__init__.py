@@ -27,6 +27,7 @@ AGREEMENT = 1e-6
 @cache
 def _catalogue() -> dict[str, Entry]:
     from chainrule.explaining.arrays.catalogue import (  # noqa: F401 - each registers its own
+        classes,
         layers,
         linear,
         losses,
@@ -71,7 +72,16 @@ def derivation(name: str) -> Explanation:
     backward pass
     1. matrix product rule: ∂L/∂u
       = v   (d)                                 matrix product
-      = (0.1, 0.2, 0.3)   (d)                   in numbers
+      = (-0.3568, 1.733, -0.1731)   (d)         in numbers
+    2. matrix product rule: ∂L/∂v
+      = u   (d)                                 matrix product
+      = (-0.4818, 0.7537, -0.5259)   (d)        in numbers
+    <BLANKLINE>
+    ∂L/∂u = v
+    ∂L/∂u = (-0.3568, 1.733, -0.1731)
+    <BLANKLINE>
+    ∂L/∂v = u
+    ∂L/∂v = (-0.4818, 0.7537, -0.5259)
     """
     found = _catalogue()[_known(name)]
     arguments, seed = found.arguments(), found.upstream()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import chainrule as cr
+from chainrule import functions as cr
 from chainrule.explaining.arrays.catalogue.entry import entry
 
 ACTIVATIONS, NORMALISATIONS = "activations", "normalisations and regularisers"

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import chainrule as cr
+from chainrule import functions as cr
 from chainrule.explaining.arrays.catalogue.entry import entry
 from chainrule.explaining.arrays.expression import call
+from chainrule.functions import linalg
 
 FORMS, CALCULUS, SQUARES = "quadratic forms", "matrix calculus", "least squares and factors"
 
@@ -102,7 +103,7 @@ def rayleigh_quotient(x: Any, A: Any) -> Any:
 )
 def mahalanobis_distance(x: Any, mu: Any, S: Any) -> Any:
     r = x - mu
-    L = r @ cr.linalg.solve(S, r)
+    L = r @ linalg.solve(S, r)
     return L
 
 
@@ -118,7 +119,7 @@ def mahalanobis_distance(x: Any, mu: Any, S: Any) -> Any:
     textbook={"A": lambda t: call("identity", argument=(3,))},
 )
 def trace(A: Any) -> Any:
-    L = cr.linalg.trace(A)
+    L = linalg.trace(A)
     return L
 
 
@@ -133,7 +134,7 @@ def trace(A: Any) -> Any:
     also=("tr(AB)",),
 )
 def trace_of_a_product(A: Any, B: Any) -> Any:
-    L = cr.linalg.trace(A @ B)
+    L = linalg.trace(A @ B)
     return L
 
 
@@ -147,7 +148,7 @@ def trace_of_a_product(A: Any, B: Any) -> Any:
     also=("tr(AᵀA)",),
 )
 def trace_of_the_gram_matrix(A: Any) -> Any:
-    L = cr.linalg.trace(A.T @ A)
+    L = linalg.trace(A.T @ A)
     return L
 
 
@@ -162,7 +163,7 @@ def trace_of_the_gram_matrix(A: Any) -> Any:
     also=("tr(ABA)",),
 )
 def trace_of_aba(A: Any, B: Any) -> Any:
-    L = cr.linalg.trace(A @ B @ A)
+    L = linalg.trace(A @ B @ A)
     return L
 
 
@@ -175,7 +176,7 @@ def trace_of_aba(A: Any, B: Any) -> Any:
     textbook={"A": lambda t: call("inv", t.A).T},
 )
 def log_determinant(A: Any) -> Any:
-    L = cr.linalg.slogdet(A).logabsdet
+    L = linalg.slogdet(A).logabsdet
     return L
 
 
@@ -188,7 +189,7 @@ def log_determinant(A: Any) -> Any:
     textbook={"A": lambda t: call("det", t.A) * call("inv", t.A).T},
 )
 def determinant(A: Any) -> Any:
-    L = cr.linalg.det(A)
+    L = linalg.det(A)
     return L
 
 
@@ -202,7 +203,7 @@ def determinant(A: Any) -> Any:
     textbook={"A": lambda t: -(call("inv", t.A).T @ t.G @ call("inv", t.A).T)},
 )
 def inverse(A: Any) -> Any:
-    B = cr.linalg.inv(A)
+    B = linalg.inv(A)
     return B
 
 
@@ -218,7 +219,7 @@ def inverse(A: Any) -> Any:
     also=("solve",),
 )
 def linear_system(A: Any, b: Any) -> Any:
-    x = cr.linalg.solve(A, b)
+    x = linalg.solve(A, b)
     return x
 
 
@@ -367,5 +368,5 @@ def pca_reconstruction(X: Any, W: Any) -> Any:
 )
 def gaussian_log_likelihood(x: Any, mu: Any, S: Any) -> Any:
     r = x - mu
-    L = -cr.linalg.slogdet(S).logabsdet / 2 - r @ (cr.linalg.inv(S) @ r) / 2
+    L = -linalg.slogdet(S).logabsdet / 2 - r @ (linalg.inv(S) @ r) / 2
     return L

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import chainrule as cr
+from chainrule import functions as cr
 from chainrule.explaining.arrays.catalogue.entry import entry
 
 RECURRENT, NETWORKS = "recurrent networks", "networks"
