@@ -162,7 +162,7 @@ def explain_formula(
         fail("choose one of --html and --latex")
     form = Form.html if html else Form.latex if latex else form
     if listed or named:
-        if formula or wrt or at or kind or direction:
+        if formula or wrt or at or kind or direction or graph:
             fail("--derivation and --derivations take no formula and no variables")
         _print_named(named, form, limit, output)
         return
