@@ -67,20 +67,25 @@ def layered(count: int, edges: Sequence[tuple[int, int]]) -> Layers:
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The longest path from a source; what has no source stands right before what uses it."""
-    rank = [0] * count
-    entered = [False] * count
-    nearest: list[int | None] = [None] * count
-    for source, target in sorted(edges, key=lambda edge: edge[1]):
-        rank[target] = max(rank[target], rank[source] + 1)
-        entered[target] = True
+    """The longest path from a source; what can stand nearer to its users without pulling edges.
+
+    Sources that nothing else uses come along, so edges from them do not count as pulled.
+    """
+    before: list[list[int]] = [[] for _ in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
     for source, target in edges:
-        before = nearest[source]
-        nearest[source] = rank[target] if before is None else min(before, rank[target])
-    return [
-        n - 1 if n is not None and not inner else r
-        for r, n, inner in zip(rank, nearest, entered, strict=True)
-    ]
+        before[target].append(source)
+        after[source].append(target)
+    rank = [0] * count
+    alone = [True] * count  # nothing that it depends on is used elsewhere
+    for box in range(count):
+        rank[box] = max((rank[source] + 1 for source in before[box]), default=0)
+        alone[box] = all(alone[s] and set(after[s]) == {box} for s in before[box])
+    for box in reversed(range(count)):
+        pulled = sum(not alone[s] or set(after[s]) != {box} for s in before[box])
+        if after[box] and len(after[box]) >= pulled:
+            rank[box] = min(rank[target] for target in after[box]) - 1
+    return rank
 
 
 # -- orders ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chainrule.explaining.graph.drawing.layout import Layers
 
@@ -27,6 +28,7 @@ _SWEEPS = 24
 _BETWEEN_BOXES, _BETWEEN_LINES = 22.0, 12.0
 _STRAIGHT = 8.0
 _WIDE = 2.0
+_PAGE = 1100.0
 _GAP, _LINE = 32.0, 16.0
 
 Point = tuple[float, float]
@@ -48,7 +50,7 @@ class Curve:
 
     Attributes:
         points: from the border of the source to the border of the target.
-        room: how far its end is from that of the next edge at the same box.
+        room: how far its end is from that of the next edge in the same layer.
     """
 
     points: tuple[Point, ...]
@@ -79,7 +81,8 @@ def place(
     edges: Sequence[tuple[int, int]],
     labels: Sequence[float],
 ) -> Drawing:
-    """The drawing to the right, or downwards if it would be more than twice as wide as high.
+    """The drawing to the right, or downwards if it would be wider than a page, and than twice
+    its height.
 
     Args:
         layers: from `layered`.
@@ -88,7 +91,7 @@ def place(
         labels: for each edge the room, along a row, that its label needs before its target.
     """
     right = _Placing(layers, sizes, edges, labels, False).drawing()
-    if right.width <= _WIDE * right.height:
+    if right.width <= max(_WIDE * right.height, _PAGE):
         return right
     below = _Placing(layers, sizes, edges, labels, True).drawing()
     return below if below.height < right.width else right
@@ -137,8 +140,8 @@ class _Placing:
         places = tuple(self._place(k, middle, strips) for k in range(self.layers.boxes))
         ports, room = self._ports(middle)
         curves = tuple(
-            Curve(tuple(self._points(k, middle, ports[k], strips)), room[edge[1]])
-            for k, edge in enumerate(self.edges)
+            Curve(tuple(self._points(k, middle, ports[k], strips)), room[k])
+            for k in range(len(self.edges))
         )
         total = strips[-1].end if strips else 0.0
         broad = max((m + b / 2 for m, b in zip(middle, self.broad, strict=True)), default=0.0)
@@ -263,19 +266,25 @@ class _Placing:
 
     # -- edges -------------------------------------------------------------------------------------
 
-    def _ports(self, middle: Sequence[float]) -> tuple[list[float], dict[int, float]]:
-        """Where each edge meets its target, in the order in which the edges come."""
+    def _ports(self, middle: Sequence[float]) -> tuple[list[float], list[float]]:
+        """Where each edge meets its target, in the order in which the edges come, and the room
+        up to where the next one meets a target in the same layer."""
         arriving: dict[int, list[int]] = {}
         for k, (_, target) in enumerate(self.edges):
             arriving.setdefault(target, []).append(k)
         ports = [0.0] * len(self.edges)
-        room = {}
+        layers: dict[int, list[int]] = {}
         for target, found in arriving.items():
             found.sort(key=lambda k: (middle[self.layers.routes[k][-2]], k))
             share = min(self.broad[target] / len(found), 5 * PORT if self.down else 1.4 * PORT)
-            room[target] = share if len(found) > 1 else 2 * self.broad[target]
             for n, k in enumerate(found):
                 ports[k] = middle[target] + (n - (len(found) - 1) / 2) * share
+            layers.setdefault(self.layers.rank[target], []).extend(found)
+        room = [math.inf] * len(self.edges)
+        for edges in layers.values():
+            edges.sort(key=ports.__getitem__)
+            for k, following in pairwise(edges):
+                room[k] = ports[following] - ports[k]
         return ports, room
 
     def _points(

@@ -350,6 +350,11 @@ class _Builder:
             return f"forward: {view.title}, {view.note}; {value}".rstrip("; ")
         return f"{view.role}: {view.title} = {value}"
 
+    def _called(self, index: int, views: Sequence[BoxView]) -> str:
+        view = views[index]
+        name = name_text(self.graph.vertices[self.exits[index]].name)
+        return view.title if view.role is Role.group else name
+
     def _passed(
         self,
         wire: tuple[int, int, list[tuple[int, Step]]],
@@ -373,7 +378,7 @@ class _Builder:
             if len(views[source].cotangent) == 1:
                 return f"{text} = {arriving}"
         elif self.boxes[source].folded or self.boxes[target].folded:
-            text = f"backward from {views[target].title} to {views[source].title}"
+            text = f"backward from {self._called(target, views)} to {self._called(source, views)}"
         else:
             text = f"backward: {passing} passes through {b} to {a} ({steps[0][1].rule})"
         if known is None:

@@ -8,12 +8,13 @@ usual font needs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from html import escape
 
 from chainrule.explaining.graph.drawing.layout import layered
 from chainrule.explaining.graph.drawing.placing import Curve, Drawing, Place, place
 from chainrule.explaining.graph.drawing.scene import BoxView, Role, Said, Scene
-from chainrule.explaining.graph.drawing.writing import short, width
+from chainrule.explaining.graph.drawing.writing import width, wrapped
 
 __all__ = ["STYLE", "Canvas", "drawn"]
 
@@ -87,7 +88,11 @@ class Canvas:
         self.scene = scene
         self.openable = openable or {}
         self.drawing = drawn(scene)
-        self.width = max(self.drawing.width + 2 * _MARGIN, _LEAST_WIDTH)
+        self.labels = [
+            "" if edge.label is None else _fitting(edge.label, curve, self.drawing.down)
+            for edge, curve in zip(scene.edges, self.drawing.curves, strict=True)
+        ]
+        self.width = max(self.drawing.width + 2 * _MARGIN, _LEAST_WIDTH, *self._label_ends())
         self._legend = self._key()
 
     def svg(self, title: str, words: str, frame: int | None = None, style: bool = True) -> str:
@@ -98,8 +103,8 @@ class Canvas:
             frame: the event; None for the end, with nothing emphasised.
             style: whether the style sheet is in it.
         """
-        caption = [] if frame is None else [self._caption(frame)]
-        top = 30.0 if caption else 0.0
+        caption = [] if frame is None else self._caption(frame)
+        top = self._caption_height if caption else 0.0
         items = [
             item
             for start, stop, item in self._timed()
@@ -119,8 +124,15 @@ class Canvas:
                 items.append(f'<g data-f="{start}"{hidden}>{item}</g>')
         return self._document(title, words, self._moved(0.0, items), 0.0, False)
 
+    def _label_ends(self) -> Iterator[float]:
+        """How wide the picture has to be for the labels beside its last edges."""
+        for text, curve in zip(self.labels, self.drawing.curves, strict=True):
+            if text and self.drawing.down:
+                yield curve.points[-1][0] + width(text, LABEL) + 8 + 2 * _MARGIN
+
     def _moved(self, top: float, items: Sequence[str]) -> list[str]:
-        x = max((self.width - self.drawing.width) / 2, _MARGIN)
+        small = self.width == _LEAST_WIDTH
+        x = (self.width - self.drawing.width) / 2 if small else _MARGIN
         head = f'<g transform="translate({_n(x)} {_n(_MARGIN + top)})">'
         return [head, *items, "</g>"]
 
@@ -145,11 +157,22 @@ class Canvas:
             + f'\n<g class="legend">{legend}</g></svg>\n'
         )
 
-    def _caption(self, frame: int) -> str:
+    def _caption(self, frame: int) -> list[str]:
+        """What happens, in as many lines as it needs."""
+        lines = self._lines_of(frame)
+        return [
+            f'<text class="caption" x="{_n(_MARGIN)}" y="{_n(24 + 18 * k)}">{escape(line)}</text>'
+            for k, line in enumerate(lines)
+        ]
+
+    def _lines_of(self, frame: int) -> list[str]:
         text = f"{frame + 1}/{len(self.scene.events)}  {self.scene.events[frame]}"
-        while width(text, TITLE * 1.08) > self.width - 2 * _MARGIN and len(text) > 8:
-            text = short(text, len(text) - 1)
-        return f'<text class="caption" x="{_n(_MARGIN)}" y="24">{escape(text)}</text>'
+        return wrapped(text, TITLE * 1.08, self.width - 2 * _MARGIN)
+
+    @cached_property
+    def _caption_height(self) -> float:
+        """The same for all frames."""
+        return 12.0 + 18.0 * max(len(self._lines_of(k)) for k in range(len(self.scene.events)))
 
     # -- parts: (first event, event before which it goes, markup) ----------------------------------
 
@@ -166,8 +189,7 @@ class Canvas:
                 yield edge.event, edge.event + 1, shown
         for index, (view, at) in enumerate(zip(self.scene.boxes, self.drawing.places, strict=True)):
             yield from self._box(index, view, at)
-        for edge, curve in zip(self.scene.edges, curves, strict=True):
-            text = "" if edge.label is None else _fitting(edge.label, curve, self.drawing.down)
+        for text, edge, curve in zip(self.labels, self.scene.edges, curves, strict=True):
             if text and edge.event is not None:
                 yield edge.event, None, _label(text, curve, self.drawing.down)
 
@@ -283,7 +305,10 @@ def _fits(label: tuple[str, str], room: float) -> str:
 
 
 def _fitting(label: tuple[str, str], curve: Curve, down: bool) -> str:
-    return _fits(label, curve.room - 8 if down else _WIDEST_LABEL)
+    """What of a label there is room for, beside the end of an edge or above it."""
+    if down:
+        return _fits(label, min(curve.room - 8, _WIDEST_LABEL))
+    return _fits(label, _WIDEST_LABEL) if curve.room > LABEL else ""
 
 
 def _label(text: str, curve: Curve, down: bool) -> str:

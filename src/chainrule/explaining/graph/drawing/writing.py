@@ -15,7 +15,17 @@ from chainrule.explaining.expression import Expression, Number, Symbol
 from chainrule.explaining.reading import is_scalar, read
 from chainrule.explaining.styles import TEXT
 
-__all__ = ["formula", "local", "name_text", "norm", "number", "short", "summary", "width"]
+__all__ = [
+    "formula",
+    "local",
+    "name_text",
+    "norm",
+    "number",
+    "short",
+    "summary",
+    "width",
+    "wrapped",
+]
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 """How tightly formulas bind."""
@@ -53,7 +63,7 @@ def number(value: Any) -> str:
         return "true" if item else "false"
     if isinstance(item, complex) or not math.isfinite(item):
         return str(item).replace("inf", "∞").replace("-", "−")
-    mantissa, e, exponent = f"{item:.4g}".partition("e")
+    mantissa, e, exponent = f"{item + 0.0:.4g}".partition("e")
     scale = f"·10{str(int(exponent)).translate(_SUPERSCRIPTS)}" if e else ""
     return mantissa.replace("-", "−") + scale
 
@@ -228,9 +238,17 @@ def _where(node: Node, condition: Written, a: Written, b: Written) -> Written:
 
 
 def _reshape(node: Node, a: Written) -> Written:
-    """Axes of one element come and go without a word."""
-    before = [n for n in node.sources[0].shape if n != 1]
-    return a if before == [n for n in node.shape if n != 1] else (f"reshape({a[0]})", ATOM)
+    """Leading axes of one element come and go without a word: they broadcast."""
+    silent = _stripped(node.sources[0].shape) == _stripped(node.shape)
+    return a if silent else (f"({a[0]} as {'×'.join(map(str, node.shape))})", ATOM)
+
+
+def _stripped(shape: Sequence[int]) -> list[int]:
+    """A shape without leading ones."""
+    found = list(shape)
+    while found and found[0] == 1:
+        found.pop(0)
+    return found
 
 
 _FORMS: dict[str, Callable[..., Written]] = {
@@ -280,6 +298,17 @@ _NARROW = {
 def width(text: str, size: float) -> float:
     """How wide a line is at most, in a sans-serif font of this size."""
     return size * sum(_NARROW.get(c, 0.66 if c.islower() or c.isdigit() else 0.8) for c in text)
+
+
+def wrapped(text: str, size: float, room: float) -> list[str]:
+    """The text in lines of at most this width, broken between words."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and width(f"{lines[-1]} {word}", size) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def short(text: str, most: int) -> str:
