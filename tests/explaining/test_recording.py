@@ -48,6 +48,11 @@ def test_names_in_loops_and_helpers_are_numbered() -> None:
     assert np.array_equal(found["h_1"].node.value, X)  # data that the function captured
 
 
+def test_parts_of_lists_are_numbered_by_their_places() -> None:
+    found = record(lambda w, more: w[0] * w[1] + more["a"][0], [1.0, 2.0], {"a": [3.0]})
+    assert [vertex.name for vertex in found.inputs] == ["w_0", "w_1", "a_0"]
+
+
 def test_cotangents_are_the_gradient_of_the_result() -> None:
     point = (0.5, 0.1, -1.0, 2.0, 1.0)
     found = record(neuron, *point)

@@ -248,7 +248,7 @@ def _wanted(node: Node, paths: Mapping[Node, str], names: Names) -> str | None:
     path = paths.get(node, "")
     given = [path if path and "." not in path else None, names.of(node)]
     if path:
-        given.append(path.rpartition(".")[2])
+        given.append(_last(path))
     elif not node.sources:
         given.append(names.of_array(node.value))
     for name in filter(None, given):
@@ -257,6 +257,12 @@ def _wanted(node: Node, paths: Mapping[Node, str], names: Names) -> str | None:
         if clean and found not in CONSTANTS and lookup(found) is None:
             return found
     return None
+
+
+def _last(path: str) -> str:
+    """``weight`` of ``layers.0.weight``, ``w_3`` of ``w.3``."""
+    above, _, last = path.rpartition(".")
+    return f"{_last(above)}_{last}" if above and last.isdecimal() else last
 
 
 class _Calls:
