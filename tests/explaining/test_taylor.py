@@ -43,6 +43,9 @@ def test_exact_coefficients(text: str, at: Any, order: int, polynomial: str) -> 
     ("text", "at", "order"),
     [
         ("tan x", 0.3, 8),
+        ("x^100", 0.7, 3),
+        ("arctan(√((1 - cos x)/(1 + cos x)))", 0.7, 4),
+        ("(1 + sin x)/(1 - sin x)", 0.7, 3),
         ("x^x", 1, 10),
         ("ln(1 + e^x)", 0, 10),
         ("e^(-x^2/2)", -0.7, 6),
@@ -55,8 +58,17 @@ def test_the_polynomial_is_the_engines(text: str, at: float, order: int) -> None
     engine = cr.taylor(cr.parse(text), float(at), order)
     x = np.linspace(at - 1, at + 1, 9)
     shown = cr.parse(found.result, names=("x",))(x).numpy()
-    np.testing.assert_allclose(shown, engine(x).numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(shown, engine(x).numpy(), rtol=1e-9, atol=1e-10)
     assert len(table(found, "values")) == order + 1
+
+
+def test_other_variables_may_stay_letters() -> None:
+    text = "-ln(γ) - ln(1 + ((x - x_0)/γ)^2)"
+    found = cr.explain(text, kind="taylor", order=3, at={"γ": 0.7}, wrt="γ")
+    values = {"x": 1.1, "x_0": 0.4}
+    engine = cr.taylor(lambda g: cr.parse(text)(gamma=g, **values), 0.7, 3)
+    shown = cr.parse(found.result, names=found.variables)(gamma=0.9, **values)
+    assert float(shown) == pytest.approx(float(engine(0.9)), rel=1e-9)
 
 
 def test_the_table_holds_derivatives_values_and_coefficients() -> None:
@@ -82,7 +94,7 @@ def test_several_variables(text: str, order: int) -> None:
     rng = np.random.default_rng(0)
     shown = cr.parse(found.result, names=formula.names)
     for place in centre + rng.normal(size=(5, len(centre))):
-        assert float(shown(*place)) == pytest.approx(float(engine(place)), rel=1e-10, abs=1e-12)
+        assert float(shown(*place)) == pytest.approx(float(engine(place)), rel=1e-9, abs=1e-10)
 
 
 def test_gradient_and_hessian_are_written_out() -> None:

@@ -14,6 +14,7 @@ from chainrule.explaining.expression import (
     number,
     product,
     size,
+    walk,
 )
 from chainrule.explaining.reading import constant
 
@@ -32,7 +33,15 @@ def exact_form(written: Expression, value: float) -> Expression:
     short = constant(value)
     if not isinstance(short, Number) or not isinstance(short.value, float):
         return short
-    return written if size(written) <= _SHORT else constant(float(f"{value:.15g}"))
+    return written if _is_plain(written) else constant(float(f"{value:.12g}"))
+
+
+def _is_plain(e: Expression) -> bool:
+    """Whether a formula is short, with integers and simple fractions in it: ln 2, not ln 0.7."""
+    numbers = [part.value for part in walk(e) if isinstance(part, Number)]
+    return size(e) <= _SHORT and all(
+        isinstance(value, Fraction) and value.denominator < 10 for value in numbers
+    )
 
 
 def recognised(value: float) -> Expression:
@@ -43,9 +52,11 @@ def recognised(value: float) -> Expression:
 
 
 def with_bar(e: Expression) -> Expression:
-    """A number in front as a fraction with a bar, not as a decimal."""
+    """A number in front as a fraction with a bar, not as a decimal; others to twelve digits."""
     factors = e.factors if isinstance(e, Product) else (e,)
     match factors[0]:
+        case Number(float() as value):
+            return product([Number(float(f"{value:.12g}")), *factors[1:]])
         case Number(Fraction() as value) if value.denominator > 1:
             above, below = value.as_integer_ratio()
             bar = Power(number(below), MINUS_ONE)

@@ -31,6 +31,7 @@ from chainrule.explaining.expression import (
     number,
     power,
     product,
+    size,
     substitute,
     total,
 )
@@ -40,6 +41,7 @@ from chainrule.explaining.naming import Naming, lowered, superscript
 from chainrule.explaining.partials import Partials, chosen_names
 from chainrule.explaining.point import along
 from chainrule.explaining.reading import constant
+from chainrule.explaining.rounding import Measured
 from chainrule.explaining.sides import one_sided
 from chainrule.explaining.steps import Cell, Line, Named, Step, Table
 from chainrule.explaining.styles import LATEX, TEXT
@@ -51,7 +53,9 @@ __all__ = ["explain_taylor"]
 HIGHEST = 10
 """The highest order that is explained."""
 
-_LONG = 300  # nodes of a derivative that is still derived
+_DIGITS = 1e-11  # what twelve digits leave open
+_LARGE = 300  # nodes of a derivative that is still derived
+_LONG = 60  # symbols of a derivative after which no further one is derived
 
 
 def explain_taylor(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) -> Explanation:
@@ -135,7 +139,7 @@ class _Taylor:
         return node, {**places, **self.others}
 
     def run(self) -> Explanation:
-        self.partials.derive_all(self.derived)
+        self._derive()
         values = self._values()
         if len(self.chosen) == 1:
             self._table(values)
@@ -158,12 +162,24 @@ class _Taylor:
             kind="taylor",
         )
 
+    def _derive(self) -> None:
+        """Derive as long as the derivatives are short enough to be read."""
+        if len(self.chosen) > 1:
+            self.partials.derive_all(self.order)
+            return
+        for k in range(1, self.derived + 1):
+            entry = self.partials.derive(self.chosen * k)
+            if size(entry.expression) > _LONG and not self.others:
+                self.derived = k
+                return
+
     # -- values at the centre ----------------------------------------------------------------------
 
     def _values(self) -> dict[tuple[str, ...], Expression]:
         """f and its derivatives at the centre, as exact as they can be written."""
         found: dict[tuple[str, ...], Expression] = {}
         engine = {(): self.function.output, **self.partials.engine}
+        engine = {wrt: node for wrt, node in engine.items() if len(wrt) <= self.derived}
         nodes = dict(zip(engine, replace(list(engine.values()), self.there), strict=True))
         points = (
             points_for(list(self.others), list(nodes.values()), {})
@@ -182,7 +198,7 @@ class _Taylor:
             if not self.others:
                 value = float(expected.values[0])
                 exact = exact_form(exact, 0.0 if abs(value) <= expected.errors[0] else value)
-            bench.claim(exact, expected)
+            bench.claim(exact, _widened(expected, np.abs(expected.values), exact == ZERO))
             found[wrt] = exact
         self._smooth(engine)
         return found | self._further()
@@ -297,8 +313,9 @@ class _Taylor:
         near = {hole: self.centre[name] for hole, name in inputs.items() if name in self.centre}
         bench = Bench(inputs, [node], points_for(list(inputs), [node], near))
         lines = self._lines(values, steps, polynomial)
+        sizes = sum(np.abs(measured(term, bench.names).values) for term in kept)
         for line in lines:
-            bench.claim(line.expression, bench.values[node])
+            bench.claim(line.expression, _widened(bench.values[node], sizes, polynomial == ZERO))
         self.sections.append(
             Section(
                 Named("Taylor polynomial", r"\text{Taylor polynomial}"),
@@ -362,16 +379,25 @@ class _Taylor:
         return Result(name, polynomial, there, float(measured(filled, {}).values[0]))
 
 
+def _widened(found: Measured, sizes: Any, nought: bool) -> Measured:
+    """What the engine computed, with room for twelve digits of terms of these sizes.
+
+    Also the centre is shown as the decimal it was given as, 0.7, and is the next float in truth;
+    so that an exact 0 need not be one for the engine.
+    """
+    return Measured(found.values, found.errors + _DIGITS * sizes + (1e-14 if nought else 0.0))
+
+
 def _readable(function: Function, chosen: Sequence[str], order: int) -> int:
-    """Up to which order the derivatives of one variable are short enough to be derived."""
-    if len(chosen) > 1:
+    """Up to which order the derivatives in the only variable are short enough to be derived."""
+    if len(function.names) > 1:
         return order
     node = function.output
     for k in range(1, order + 1):
         tangent = tangent_of(node, function.hole[chosen[0]])
         if tangent is None:
             return order
-        if len(topological([tangent])) > _LONG:
+        if len(topological([tangent])) > _LARGE:
             return max(k - 1, 1)
         node = tangent
     return order
