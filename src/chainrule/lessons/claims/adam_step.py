@@ -1,10 +1,11 @@
 """Adam's first step has the size of the learning rate, whatever the gradient.
 
-Gradients of sizes from a millionth to a million give the first step; later steps are bounded too,
-as long as gradients are of one kind. Where they contradict each other, which is measured for 200
-parameters with random ones, the steps are shorter: the mean in the numerator cancels, the one in
-the denominator does not. A gradient that was tiny for long and then is large makes the longest step
-there can be, (1 − β₁)/√(1 − β₂), about three times the rate.
+Gradients of sizes from a ten-thousandth to a million give the first step; later steps are bounded
+too, as long as gradients are of one kind. Where they contradict each other, which is measured for
+200 parameters with random ones, the steps are shorter: the mean in the numerator cancels, the one
+in the denominator does not. A gradient that was tiny for long and then is large makes the longest
+step there can be, (1 − β₁)/√(1 − β₂), about three times the rate. And below ε, which is added to
+the size that is divided by, gradients make smaller steps again.
 """
 
 import numpy as np
@@ -61,6 +62,13 @@ def experiment(rng: Rng) -> Findings:
         rather=about(0.1 / np.sqrt(0.001), relative=0.1, why="(1 − β₁)/√(1 − β₂)"),
         unit="η",
     )
+    yield caveat(
+        "first step for a gradient of ε/100",
+        steps([1e-10])[0],
+        says=about(1, 1e-3),
+        rather=about(0.01, relative=0.02, why="g/(g + ε)"),
+        unit="η",
+    )
 
 
 claim = Claim(
@@ -70,5 +78,6 @@ claim = Claim(
     experiment=experiment,
     chapter=Chapter.OPTIMIZERS,
     caveat="Where gradients agree. Noise alone gives about a quarter of it, and after a long calm "
-    "a sudden large gradient makes a step of up to three times the rate.",
+    "a sudden large gradient makes a step of up to three times the rate. Gradients smaller than ε "
+    "make steps that are as much smaller.",
 )

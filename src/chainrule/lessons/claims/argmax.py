@@ -1,8 +1,9 @@
 """Choosing the largest has no gradient; softmax is its smooth stand-in.
 
-A threshold and the value picked by argmax are flat between their jumps: their derivative is zero,
-however wrong the choice is. Softmax with a temperature is smooth; as the temperature falls it tends
-to the choice itself, and its gradient to zero almost everywhere as well.
+A threshold and the value picked by argmax are flat between their jumps: small changes of the scores
+change nothing, and the derivative is zero, however wrong the choice is. Softmax with a temperature
+is smooth; as the temperature falls it tends to the choice itself, and its gradient to zero almost
+everywhere as well.
 """
 
 import numpy as np
@@ -27,11 +28,14 @@ def experiment(rng: Rng) -> Findings:
     values = cr.tensor(rng.normal(size=SCORES))
 
     def hard(scores):
-        return values[cr.argmax(scores)] + 0 * scores.sum()
+        return values[cr.argmax(scores)]
 
     def soft(scores, temperature: float):
         return cr.softmax(scores / temperature) @ values
 
+    nudged = scores + cr.tensor(rng.uniform(-0.01, 0.01, (1000, SCORES)))
+    moved = abs(cr.vmap(hard)(nudged) - hard(scores)).max()
+    yield measured("change of the chosen value by 1,000 nudges of the scores", moved, equal(0))
     yield measured("gradient of the chosen value", cr.linalg.norm(cr.grad(hard)(scores)), equal(0))
     step = cr.vmap(cr.grad(lambda x: cr.where(x > 0, 1.0, 0.0)))
     slopes = step(cr.tensor(rng.normal(size=1000)))

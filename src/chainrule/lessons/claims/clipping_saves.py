@@ -1,7 +1,7 @@
 """Clipping saves the training of a recurrent network whose gradient explodes.
 
 A state of 8 numbers is multiplied by the same matrix in each of 40 steps, as in a recurrent network
-without activation. Its eigenvalues begin at 1.3, so the gradient holds factors of 1.3⁴⁰. The
+without activation. Its eigenvalues have a size of 1.3, so the gradient holds factors of 1.3⁴⁰. The
 network is to end at a target. The same descent runs with and without clipping.
 """
 

@@ -62,7 +62,8 @@ def experiment(rng: Rng) -> Findings:
 
 claim = Claim(
     title="Two faces of convexity",
-    statement="Chords lie above the curve exactly where the Hessian has no negative eigenvalue.",
+    statement="No chord of a smooth function dips below its curve exactly if its Hessian has no "
+    "negative eigenvalue anywhere.",
     experiment=experiment,
     chapter=Chapter.LANDSCAPES,
 )

@@ -1,7 +1,7 @@
 """Cross-entropy learns from confident mistakes, the squared error of a sigmoid does not.
 
-A sigmoid unit starts sure of the wrong class, z = −8. The same descent, with the same rate, is run
-on both losses. Counted are the steps until the unit is right.
+A sigmoid unit starts sure of the wrong class, with z between −8 and −7. The same descent, with the
+same rate, is run on both losses. Counted are the steps until the unit is right.
 """
 
 from itertools import islice

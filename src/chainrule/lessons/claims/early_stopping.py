@@ -1,7 +1,7 @@
 """Stopping on validation beats stopping on the gradient's norm.
 
-A polynomial with many coefficients is fitted to few noisy points by descent. The gradient grows
-ever smaller, the error on other points falls and rises again: the fit learns the noise. Stopping
+A linear model of 40 features is fitted to 40 noisy examples by descent. The gradient grows ever
+smaller, the error on other examples falls and rises again: the fit learns the noise. Stopping
 where the validation error is least, and where the gradient is nearly zero, are compared on a third
 set.
 """
