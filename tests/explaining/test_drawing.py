@@ -474,6 +474,13 @@ def test_formulas_say_what_is_computed(f, written) -> None:  # type: ignore[no-u
         assert np.allclose(evaluated(text), found.recording.output.node.value), text
 
 
+def test_a_change_of_shape_alone_is_said() -> None:
+    found = cr.draw_graph(lambda x: x.reshape(3, 1).sum(), np.ones(3))
+    assert "v₁ = (x as 3×1)" in found.svg() or "v₁ = x as 3×1" in found.svg()
+    found = cr.draw_graph(lambda x: (x[None, :] * np.eye(3)).sum(), np.ones(3))
+    assert "= x as 1×3" in found.svg()
+
+
 def evaluated(text: str) -> np.ndarray:
     """What a formula of arrays says, read as people read it."""
     text = text.replace("−", "-").replace("⊙", "*").replace("²", "**2").replace("ᵀ", ".T")

@@ -18,10 +18,13 @@ from itertools import groupby
 
 from chainrule.explaining.graph.drawing.repeats import Run, find_runs
 
-__all__ = ["Box", "Item", "Kind", "collapse", "numbered", "opened", "owners"]
+__all__ = ["SPAN", "Box", "Item", "Kind", "collapse", "numbered", "opened", "owners"]
 
 COMFORTABLE = 40
 """So many boxes are taken in at a glance: a graph that has to be folded is folded to about that."""
+
+SPAN = " … "
+"""Between the first and the last name in the title of several nodes."""
 
 LONGEST = 12
 """So many unnamed steps join the named node that they lead to."""
@@ -232,14 +235,13 @@ class _Folding:
         joined = []
         for start in range(0, len(results), size):
             parts = tuple(results[start : start + size])
-            named = [part.title for part in parts]
-            title = f"{named[0]} … {named[-1]}"
+            title = _span(parts)
             whole = len(parts) == 1
             joined.append(parts[0] if whole else _joined(Kind.stretch, parts, title, 0))
         return self._absorbed(leaves, joined)
 
     def _leaves(self, parts: Sequence[Box]) -> Box:
-        return _joined(Kind.leaves, tuple(parts), f"{parts[0].title} … {parts[-1].title}", 0)
+        return _joined(Kind.leaves, tuple(parts), _span(parts), 0)
 
     def _apart(self, boxes: Sequence[Box]) -> tuple[list[Box], list[Box]]:
         leaves = [box for box in boxes if _is_leaf(self.items, box)]
@@ -326,9 +328,7 @@ class _Folding:
             blocks = tuple(boxes)
         else:
             blocks = tuple(self._block(boxes[k : k + size]) for k in range(0, len(boxes), size))
-        first, last = blocks[0].title, blocks[-1].title
-        title = f"{first} … {last}" if first != last else first
-        return _joined(Kind.repeat, blocks, title, 0)
+        return _joined(Kind.repeat, blocks, _span(blocks), 0)
 
     def _block(self, parts: Sequence[Box]) -> Box:
         """The boxes of one turn, called after the last node that the user named."""
@@ -339,6 +339,12 @@ class _Folding:
             if self.items[member].own and not self.items[member].leaf
         ]
         return _joined(Kind.block, tuple(parts), named[-1] if named else parts[-1].title, 0)
+
+
+def _span(parts: Sequence[Box]) -> str:
+    """From the first name to the last."""
+    first, last = parts[0].title.split(SPAN)[0], parts[-1].title.split(SPAN)[-1]
+    return f"{first}{SPAN}{last}" if first != last else first
 
 
 def _joined(kind: Kind, parts: tuple[Box, ...], title: str, depth: int) -> Box:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from chainrule.explaining.graph.drawing.collapse import Box, Kind, opened
+from chainrule.explaining.graph.drawing.collapse import SPAN, Box, Kind, opened
 from chainrule.explaining.graph.drawing.scene import Graph, scene
 from chainrule.explaining.graph.drawing.svg import STYLE, Canvas
 from chainrule.explaining.graph.drawing.writing import name_text
@@ -212,7 +212,7 @@ class _Panels:
         boxes = [*outside, *inner]
         shown = scene(self.graph, boxes, range(len(outside)))
         openable = {index + len(outside): opens for index, opens in self.named(inner).items()}
-        first, dots, last = box.title.partition(" … ")
+        first, dots, last = box.title.partition(SPAN)
         title = f"In {name_text(first)}{dots}{name_text(last)}: {len(box.members)} nodes"
         picture = Canvas(shown, openable).svg(title, title, style=False)
         return (
@@ -228,5 +228,5 @@ class _Panels:
             return single
         rest = tuple(single[most - 1 :])
         members = tuple(sorted(box.members[0] for box in rest))
-        title = f"{rest[0].title} … {rest[-1].title}"
+        title = f"{rest[0].title}{SPAN}{rest[-1].title}"
         return [*single[: most - 1], Box(Kind.leaves, members, title, rest)]

@@ -61,7 +61,7 @@ class GraphPicture:
         shown = self._canvas.scene
         graph, result = self._graph, name_text(self.recording.output.name)
         edges = sum(len(item.sources) for item in graph.items)
-        text = f"{self.title}: {len(graph.items)} nodes and {edges} edges"
+        text = f"{self.title}: {_counted(len(graph.items), 'node')} and {_counted(edges, 'edge')}"
         if len(self.boxes) < len(graph.items):
             text += f", drawn as {len(self.boxes)} boxes"
         inputs = [name_text(vertex.name) for vertex in self.recording.inputs]
@@ -208,6 +208,10 @@ def draw_graph(
         )
     recording = replace(recording, notes=notes)
     return GraphPicture(recording, limit)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _listed(texts: Sequence[str], between: str = ", ") -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.core.node import ARRAY, Node
 from chainrule.core.types import ArrayType
-from chainrule.explaining.graph.drawing.collapse import Box, Item, Kind, owners
+from chainrule.explaining.graph.drawing.collapse import SPAN, Box, Item, Kind, owners
 from chainrule.explaining.graph.drawing.writing import (
     formula,
     local,
@@ -290,7 +290,7 @@ class _Builder:
             text = f"{name} = {formula(vertex.node, self.graph.names, inside)}"
             layer = f", in {vertex.layer[-1]}" if vertex.layer else ""
             return short(text, _FORMULA), "", f"{text}{layer}"
-        first, dots, last = box.title.partition(" … ")
+        first, dots, last = box.title.partition(SPAN)
         title = f"{name_text(first)}{dots}{name_text(last)}"
         if box.kind is Kind.repeat:
             turns = sum(not self._is_leaf(part) for part in box.parts)

@@ -115,7 +115,10 @@ def formula(root: Node, names: Mapping[Node, str], inside: Collection[Node] = ()
             done[node] = _applied(node, [done[source] for source in node.sources])
         else:
             done[node] = (summary(node.value) if is_scalar(node) else "constant", ATOM)
-    return done[root][0]
+    text = done[root][0]
+    if root.sources and root.sources[0] in stop and text == done[root.sources[0]][0]:
+        return f"{text} as {'×'.join(map(str, root.shape)) or 'a number'}"
+    return text
 
 
 def _named(roots: Iterable[Node], names: Mapping[Node, str], inside: Collection[Node]) -> set[Node]:
