@@ -90,7 +90,7 @@ topic = Topic(
     formulas=(
         Formula("share of a direction fitted after t steps", r"1 - (1 - \eta \lambda)^t"),
         Formula(
-            "the same with a penalty",
+            "share fitted with a penalty λ′",
             r"\frac{\lambda}{\lambda + \lambda'}, \quad \lambda' \approx \frac{1}{\eta t}",
         ),
     ),

@@ -75,9 +75,9 @@ topic = Topic(
         deep learning is a variant of it.
     """,
     mental_picture="""
-        Down a hill in fog, with nothing to go by but the slope underfoot. Feel which way is
-        steepest, take a step downwards, feel again. With all examples the slope is felt exactly;
-        with a few of them it is felt through thick boots, but every step comes sooner.
+        Water on a hillside: at each place it takes the steepest way down, and knows nothing of
+        the valley that it will end in. Descent does so in leaps. With a few examples in place of
+        all of them each leap goes a little astray, and comes much sooner.
     """,
     definition="""
         A step subtracts from the parameters η times the gradient of the loss there; η is the

@@ -113,8 +113,8 @@ topic = Topic(
             "What does RMSProp do?",
             """
                 It divides the gradient of each parameter by the root of a running mean of its
-                squares. Steep and flat directions are thus gone along in steps of about the same
-                length, the learning rate.
+                squares. So steps are of about the same length, the learning rate, in steep and in
+                flat directions.
             """,
         ),
         Question(
