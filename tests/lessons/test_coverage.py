@@ -39,3 +39,9 @@ def test_a_topic_leads_to_what_is_there(key: str) -> None:
     claims = {*topic.claims, *(trap.claim for trap in topic.traps if trap.claim)}
     assert claims - KEYS["claims"] == set()
     assert {*topic.related} - KEYS["notes"] == set() and key not in topic.related
+
+
+def test_every_claim_is_met_in_some_topic() -> None:
+    met = {claim for topic in lessons.topics().values() for claim in topic.claims}
+    met |= {trap.claim for topic in lessons.topics().values() for trap in topic.traps}
+    assert KEYS["claims"] - met == set()

@@ -117,6 +117,7 @@ topic = Topic(
         "level-curves",
         "jacobian",
         "gradient-descent",
+        "saliency",
     ),
     pictures=(
         Picture(

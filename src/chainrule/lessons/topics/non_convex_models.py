@@ -87,7 +87,7 @@ topic = Topic(
             claim="critical-saddles",
         ),
     ),
-    claims=("nonconvex-network", "critical-saddles"),
+    claims=("nonconvex-network", "similar-minima", "critical-saddles"),
     related=("convexity", "saddles", "initialisation"),
     pictures=(
         Picture(

@@ -164,7 +164,7 @@ topic = Topic(
             claim="rmsprop",
         ),
     ),
-    claims=("schedule", "learning-rate", "rmsprop"),
+    claims=("schedule", "warmup", "learning-rate", "rmsprop"),
     related=("learning-rate", "batches", "early-stopping", "adam"),
     pictures=(
         Picture(
