@@ -134,6 +134,45 @@ def test_a_wrong_rule_of_a_textbook_is_not_shown(monkeypatch: pytest.MonkeyPatch
     assert found.unnamed
 
 
+def test_ties_are_shared_as_the_engine_shares_them() -> None:
+    found = explain_arrays(lambda x: x.max(), (np.array([1.0, 3.0, 3.0]),))
+    assert found.complete
+    assert found.results[0].value == (0.0, 0.5, 0.5)
+
+
+def test_a_convolutional_network_with_its_loss() -> None:
+    key, nn = cr.random.key(0), cr.nn
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3, key=key),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(8, 3, key=key),
+    )
+    x = RNG.normal(size=(2, 1, 6, 6))
+    found = cr.explain(model, x, np.array([0, 2]), loss="cross_entropy")
+    assert found.complete
+    gradient = cr.grad(lambda model: nn.cross_entropy(model(x), np.array([0, 2])))(model)
+    for result, (_, value) in zip(found.results, gradient.parameters().items(), strict=True):
+        assert np.allclose(result.value, value.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_loops_are_shown_by_the_rule_of_the_engine_and_counted() -> None:
+    def f(x: Any) -> Any:
+        y, _ = cr.scan(lambda carry, _: (carry * x, carry), cr.ones(3), None, length=3)
+        return (y**2).sum()
+
+    x = np.array([0.5, 1.0, -2.0])
+    found = explain_arrays(f, (x,))
+    assert not found.complete
+    assert np.allclose(found.results[0].value, 6 * x**5)
+
+
+def test_at_a_kink_the_convention_is_said() -> None:
+    found = explain_arrays(lambda x: cr.relu(x).sum(), (np.array([0.0, 1.0]),))
+    assert "convention: relu has slopes 0 and 1 at 0; 0 is taken" in found.text()
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -142,6 +181,7 @@ def test_a_wrong_rule_of_a_textbook_is_not_shown(monkeypatch: pytest.MonkeyPatch
         (lambda: explain_arrays(lambda X: X.sum(), (LABELS,)), "all arguments are int64"),
         (lambda: explain_arrays(mse, (X, W, B, Y), ["V"]), "no argument 'V'"),
         (lambda: explain_arrays(lambda X: X.sum(), (X,), None, 2), "not order 2"),
+        (lambda: cr.explain(lambda x: cr.log(x).sum(), np.array([-1.0])), "L is not finite"),
         (lambda: explain_arrays("X W", (X, W)), "a function of the arrays"),
         (lambda: explain_arrays(mse, (), None, 1, {"X": X}), "no value for W"),
         (lambda: explain_arrays(mse, (X,), None, 1, {"X": X}), "arguments once"),

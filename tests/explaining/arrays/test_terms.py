@@ -148,7 +148,7 @@ def test_terms_go_to_json_and_back_and_can_be_written(term: Term) -> None:
         (s / t * A, "s/t A", r"\frac{s}{t} \, A"),
         (A / (2 * s), "A/(2 s)", r"\frac{A}{2 \, s}"),
         (call("outer", u, v), "u vᵀ", r"u \, v^{\top}"),
-        (apply("sigmoid", A), "σ(A)", r"\operatorname{\sigma}\left(A\right)"),
+        (apply("sigmoid", A), "σ(A)", r"\sigma\left(A\right)"),
         (-(A * B), "-A ⊙ B", r"-A \odot B"),
         (literal(np.eye(2)), "[[1, 0], [0, 1]]", None),
     ],

@@ -30,6 +30,7 @@ from chainrule.explaining.arrays.rules import candidates, law_of, rule_name
 from chainrule.explaining.arrays.simplify import simplified
 from chainrule.explaining.arrays.values import evaluate
 from chainrule.explaining.styles import TEXT
+from chainrule.ops.record import Call, Projection
 
 __all__ = ["Deriver", "Found"]
 
@@ -70,6 +71,10 @@ class _NeedsNameError(Exception):
         self.node = node
 
 
+class _NotOfTextbooksError(_NeedsNameError):
+    """A composite for which what textbooks say is not what the engine computed, as at ties."""
+
+
 @dataclass
 class _Pending:
     """A cotangent without a name: its term, and what it took."""
@@ -92,11 +97,15 @@ class Deriver(Reader):
         while True:
             try:
                 return self._run(seed)
+            except _NotOfTextbooksError as other:
+                self.refused.add(other.node)
+                self._start()
             except _NeedsNameError as needed:
                 self.named.add(needed.node)
                 self._start()
 
     def _run(self, seed: Term) -> list[Found]:
+        self.given = 0
         targets = [vertex.node for vertex in self.recording.wrt]
         self.targets = set(targets)
         flows = set(self.recording.cotangents)
@@ -109,6 +118,8 @@ class Deriver(Reader):
         inputs = [node for node in self.order if not node.sources]
         walk_order = [n for n in reversed(self.order) if n.sources]
         for node in [*walk_order, *inputs]:
+            if isinstance(node.primitive, Call):
+                self._pass_through(node, contributions, incoming)
             if node in self.inside or node not in flows:
                 continue
             if node is not self.output:
@@ -125,7 +136,8 @@ class Deriver(Reader):
                     found.append(one)
                     made = _Pending(one.name, (), (node,), (), ())
                 pending[node] = made
-            if node in self.targets and not node.sources:
+            ends = node in self.targets and not node.sources
+            if ends or isinstance(node.primitive, Projection):
                 continue
             self._pass_on(node, pending[node], contributions, incoming)
         return sorted(found, key=lambda one: one.node in self.targets)
@@ -174,6 +186,26 @@ class Deriver(Reader):
             )
             incoming.setdefault(source, []).append(part)
 
+    def _pass_through(
+        self,
+        node: Node,
+        contributions: Mapping[tuple[Node, int], Any],
+        incoming: dict[Node, list[_Pending]],
+    ) -> None:
+        """What a loop or a branch passes on: its rule has no formula, and shows by a name."""
+        for index, source in enumerate(node.sources):
+            if (node, index) in contributions and source in self.recording.cotangents:
+                term = self._given(contributions[node, index])
+                part = _Pending(term, (f"rule of {node.primitive.name}",), (), (), (), False)
+                incoming.setdefault(source, []).append(part)
+
+    def _given(self, value: Any) -> Term:
+        """A name for what the engine computed by a rule of its own."""
+        self.given += 1
+        name = symbol(f"D_{self.given}", np.shape(value))
+        self.values[name] = value
+        return name
+
     def _conventions(self, node: Node, ct: _Pending) -> tuple[str, ...]:
         """The convention at a kink, where the run met one."""
         said = getattr(node.primitive, "convention", "")
@@ -217,9 +249,9 @@ class Deriver(Reader):
                     return form, True
             except ChainRuleError:
                 continue
-        name = symbol(f"D_{len(self.values)}", node.sources[index].shape)
-        self.values[name] = expected
-        return name, False
+        if block is not None:
+            raise _NotOfTextbooksError(node)
+        return self._given(expected), False
 
     # -- lines -------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
-from chainrule.core.errors import ArgumentError, DTypeError, GradientError
+from chainrule.core.errors import ArgumentError, DomainError, DTypeError, GradientError
 from chainrule.core.node import Node
 from chainrule.explaining.arrays.backpropagation import equations, read_network
 from chainrule.explaining.arrays.derive import Deriver, Found
@@ -85,6 +85,7 @@ def explain_arrays(
         args = _arguments(f, args, at)
     _check_floats(args)
     recording = record(f, *args, wrt=chosen, seed=seed)
+    _check_finite(recording)
     if recording.output.node.shape and seed is None:
         shape = recording.output.node.shape
         raise GradientError(
@@ -96,6 +97,24 @@ def explain_arrays(
     least = 1 if modules else 2
     found = explained_recording(recording, seed is not None, dims, least, textbook)
     return replace(found, notes=(*notes, *found.notes))
+
+
+def _check_finite(recording: Recording) -> None:
+    """Refuse a point at which the function or its derivative does not exist."""
+    result = recording.output.name if recording.output.own else "L"
+    nodes = {vertex.name: vertex.node for vertex in recording.wrt}
+    values = {result: recording.output.node}
+    values |= {
+        f"∂{result}/∂{name}": recording.cotangents[node]
+        for name, node in nodes.items()
+        if node in recording.cotangents
+    }
+    for name, node in values.items():
+        if not np.all(np.isfinite(np.asarray(node.value))):
+            raise DomainError(
+                f"{name} is not finite at these arguments; derivations are held against numbers, "
+                "so give a point of the domain"
+            )
 
 
 def _with_loss(model: Module, loss: Any, count: int) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.errors import ClaimError
 from chainrule.core.node import LITERAL, Node, topological
+from chainrule.core.types import ArrayType
 from chainrule.explaining.arrays.block import Block
 from chainrule.explaining.arrays.blocks import find_block
 from chainrule.explaining.arrays.expression import (
@@ -30,6 +31,7 @@ from chainrule.explaining.arrays.simplify import simplified
 from chainrule.explaining.arrays.values import evaluate
 from chainrule.explaining.graph.recording import Recording
 from chainrule.explaining.styles import TEXT
+from chainrule.ops.record import Projection
 
 __all__ = ["Forward", "Reader", "close_enough"]
 
@@ -95,6 +97,8 @@ class Reader:
                 self.users[source].append(node)
         self.named = {v.node for v in recording.vertices if v.own} | set(self.own)
         self.named |= {vertex.node for vertex in recording.inputs} | {self.output}
+        self.named |= {n for n in self.order if isinstance(n.primitive, Projection)}
+        self.refused: set[Node] = set()
         self.deltas: dict[Node, str] = {}
         self.silent: frozenset[Node] = frozenset()
         self.values: dict[Term, Any] = {}
@@ -156,7 +160,7 @@ class Reader:
         found: dict[Node, Block] = {}
         taken: set[Node] = set()
         for node in reversed(self.order):
-            if node in taken or not node.sources:
+            if node in taken or node in self.refused or not node.sources:
                 continue
             for block in find_block(node):
                 if self._is_closed(block):
@@ -185,10 +189,13 @@ class Reader:
     def _read_forward(self) -> None:
         rules: dict[Node, tuple[str, ...]] = {}
         for node in self.order:
-            if node in self.inside:
+            if node in self.inside or not isinstance(node.type, ArrayType):
                 continue
             if not node.sources:
                 self.terms[node] = self._leaf(node)
+                continue
+            if isinstance(node.primitive, Projection):  # what a loop gives has no formula
+                self.terms[node] = self.symbol_of(node)
                 continue
             sources = self.sources_of(node)
             for source in sources:  # inside of a composite there may be constants

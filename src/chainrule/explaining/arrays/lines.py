@@ -97,8 +97,9 @@ def step_of(
     )
 
 
-def _cost(term: Any) -> tuple[bool, int]:
-    return any(part.kind == "cotangent" for part in walk(term)), size(term)
+def _cost(term: Any) -> tuple[bool, bool, int]:
+    kinds = {part.kind for part in walk(term)}
+    return "cotangent" in kinds, "prime" in kinds, size(term)
 
 
 # -- slopes and closed forms -----------------------------------------------------------------------
@@ -184,7 +185,8 @@ def rule_of(deriver: Deriver, found: Found) -> str:
         (rule,) = rules
         if any(part.kind == "prime" for part in walk(term)):
             return f"elementwise rule: ⊙ {rule}′"
-        return rule if rule.endswith("rule") else f"{rule} rule"
+        named_so = rule.endswith("rule") or rule.startswith("rule of")
+        return rule if named_so else f"{rule} rule"
     return "chain rule"
 
 

@@ -93,7 +93,14 @@ TEXT_SIGNS = Signs(
     verbatim=str,
     brackets=("[", "]"),
 )
-_LATEX_NAMES = {"σ": r"\sigma", "σ'": r"\sigma'", "ln σ": r"ln \sigma"}
+_LATEX_NAMES = {"σ": r"\sigma", "σ'": r"\sigma'", "ln σ": r"\ln \sigma"}
+
+
+def _latex_name(name: str) -> str:
+    plain = name.replace("_", r"\_").replace(" ", r"\ ")
+    return _LATEX_NAMES.get(name, rf"\operatorname{{{plain}}}")
+
+
 LATEX_SIGNS = Signs(
     transposed=r"\top",
     inverse="-1",
@@ -101,11 +108,7 @@ LATEX_SIGNS = Signs(
     ones=r"\mathbf{1}",
     hadamard=r" \odot ",
     gap=r" \, ",
-    called=lambda name, operands: (
-        r"\operatorname{"
-        + _LATEX_NAMES.get(name, name).replace("_", r"\_").replace(" ", r"\ ")
-        + rf"}}\left({', '.join(operands)}\right)"
-    ),
+    called=lambda name, operands: rf"{_latex_name(name)}\left({', '.join(operands)}\right)",
     bars=lambda inner: rf"\left\lVert {inner} \right\rVert",
     partial=lambda result, name: rf"\frac{{\partial {result}}}{{\partial {name}}}",
     rows=_latex_rows,
