@@ -17,7 +17,7 @@ from chainrule.lift import as_node, is_number
 from chainrule.ops.shape import alias
 from chainrule.tensor import Tensor, mode
 
-__all__ = ["Program", "input_names", "trace", "trace_types"]
+__all__ = ["Program", "input_names", "positional", "trace", "trace_types"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,14 +120,23 @@ def without_aliases(outputs: Sequence[Node], since: int = 0) -> tuple[list[Node]
     return [done[output] for output in outputs], done
 
 
+def positional(f: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters that can be given by place; none where Python does not tell them.
+
+    >>> [parameter.name for parameter in positional(lambda x, y=1, *more, z: x)]
+    ['x', 'y']
+    """
+    try:
+        found = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [parameter for parameter in found if parameter.kind in kinds]
+
+
 def input_names(f: Callable[..., Any], structure: Tree) -> list[str]:
     """A name for each leaf: the parameter's own, and the path inside it."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    known = [p.name for p in parameters if p.kind in positional]
+    known = [parameter.name for parameter in positional(f)]
     names: list[str] = []
     for index, tree in enumerate(structure.children):
         prefix = known[index] if index < len(known) else f"x{index}"

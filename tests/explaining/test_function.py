@@ -52,6 +52,7 @@ def test_a_rule_without_a_name_is_counted_and_not_invented() -> None:
     assert "D₁" in found.result  # the derivative of that part is shown by its name only
 
 
+@pytest.mark.slow
 def test_large_functions_are_cut_into_parts_and_folded() -> None:
     def deep(x):  # type: ignore[no-untyped-def]
         for _ in range(60):

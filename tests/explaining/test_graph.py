@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule as cr
-from chainrule.explaining import Explanation
+from chainrule.explaining import Explanation, styles
 from chainrule.explaining.expression import Chain, Number, Partial, Sum, Symbol
 from chainrule.explaining.graph import record
 from chainrule.explaining.graph.formulas import Program
 from chainrule.explaining.graph.network import Network, amount
 from chainrule.explaining.graph.table import Board
-from chainrule.explaining.graph.values import claim, claim_numbers
+from chainrule.explaining.graph.values import claim, claim_numbers, shown
 from chainrule.explaining.steps import Step
 from chainrule.notation import parse_many
 
@@ -279,6 +279,23 @@ def test_derivatives_that_are_zero_say_why() -> None:
     assert "L does not depend on y" in y.notes[0]
     assert y.result == Number(0)
 
+    def of(f: Any) -> tuple[str, ...]:
+        (step,) = steps_of(cr.explain(f, 1.0, kind="graph"), "along")
+        return step.notes
+
+    cancels = ("it is zero here: the paths cancel",)
+    assert of(lambda x: x * x - 2 * x) == cancels
+    assert of(lambda x: cr.sin(0 * x) + x * x - 2 * x) == cancels
+    (rounded,) = of(lambda x: x * 1e-200 * 1e-200)
+    assert rounded.startswith("it is zero here by rounding")
+
+
+@given(st.floats(1e-300, 1e300))
+def test_values_are_shown_to_six_digits_however_large(value: float) -> None:
+    written = styles.TEXT(shown(value))
+    assert len(written) <= 16
+    assert float(cr.parse(written)()) == pytest.approx(value, rel=1e-5)
+
 
 def test_longer_formulas_are_derived_step_by_step() -> None:
     text = "p = σ(z), L = -y ln(p) - (1 - y) ln(1 - p)"
@@ -311,6 +328,15 @@ def test_integers_are_numbers_or_what_wrt_leaves_them() -> None:
 
     assert cr.explain(power, 2.0, 3, wrt="x", kind="graph").results[0].value == 32
     assert cr.explain("x^2", 3, kind="graph").results[0].value == 6
+    assert cr.explain(lambda x: x**2, np.int64(3), kind="graph").results[0].value == 6
+
+
+def test_points_by_name_leave_out_what_has_a_default() -> None:
+    def f(w: Any, x: Any = 3.0) -> Any:
+        return w * x**2
+
+    for at, value in (({"w": 2.0}, 9), ({"w": 2.0, "x": 5.0}, 25)):
+        assert cr.explain(f, at=at, wrt="w", kind="graph").results[0].value == value
 
 
 # -- large graphs, arrays --------------------------------------------------------------------------
@@ -421,6 +447,7 @@ def test_forms_have_tables() -> None:
         ("ln x", (-1,), {}, "not a number"),
         (lambda x: cr.stack([x, x]), (1.0,), {}, r"shape \(2,\)"),
         (3, (1.0,), {}, "formulas as text or a function"),
+        (lambda *, x: x**2, (), {"at": {"x": 1.0}}, "x is given by name only"),
     ],
 )
 def test_bad_input(f: Any, args: Any, options: Any, message: str) -> None:

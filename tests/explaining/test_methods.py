@@ -14,6 +14,7 @@ from chainrule.core.errors import (
     GradientError,
     NonFiniteError,
     ParseError,
+    ShapeError,
 )
 from chainrule.explaining.methods.comparison import MethodComparison
 from chainrule.explaining.methods.differences import sweep
@@ -266,6 +267,7 @@ def test_units():
         ("sqrt(x)", 0, GradientError, "no value on the left; the slope on the right is infinite"),
         (lambda x: cr.max(x), np.ones(2), GradientError, r"not differentiable in x\[0\]"),
         (lambda x: x * 2, np.ones(1001), ArgumentError, "too large to compare"),
+        (lambda x: cr.sum(x), np.ones(0), ShapeError, "the arguments are empty"),
     ],
 )
 def test_what_is_refused(f, x, error, words):
@@ -282,7 +284,10 @@ def test_a_point_is_needed_once():
         compared("x^2", 1.0, at=1.0)
     with pytest.raises(ArgumentError, match="budget"):
         compared("x^2", 1.0, budget=0)
+    with pytest.raises(ArgumentError, match="given by name only"):
+        compared(lambda *, x: x, at={"x": 1.0})
     assert compared(lambda x, y: x * y, at={"y": 2.0, "x": 1.0}).place == "x = 1, y = 2"
+    assert compared(lambda x: x**2, np.int64(3))["reverse mode"].value == 6
 
 
 @pytest.mark.parametrize("f", ["e^(100000 x)", "tanh(1000000 x)", "x^2 sin(1/(x + 0.001))"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from chainrule.lift import FLOAT, as_node, floating
 from chainrule.notation import Formula, canonical, parse_many
 from chainrule.notation.functions import CONSTANTS, lookup
 from chainrule.tensor import Tensor
-from chainrule.tracing import trace
+from chainrule.tracing import positional, trace
 
 __all__ = ["Function", "point_of", "read_function"]
 
@@ -154,17 +153,16 @@ def _branch_taken(
 
 def _parameters(f: Callable[..., Any], count: int | None) -> tuple[str, ...]:
     """The names of the arguments: as many as are given, or all that have no default."""
-    try:
-        found = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        found = []
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    known = [p.name for p in found if p.kind in positional]
-    needed = [p.name for p in found if p.kind in positional and p.default is p.empty]
+    found = positional(f)
+    known = [p.name for p in found]
+    needed = [p.name for p in found if p.default is p.empty]
     names = needed if count is None else known[:count]
     names += [f"x_{index}" for index in range(len(names) + 1, (count or 0) + 1)]
     if not names:
-        raise ArgumentError("the function has no arguments to differentiate with respect to")
+        raise ArgumentError(
+            "the function has no arguments to differentiate with respect to; what is given by name "
+            "only can be passed on, as in lambda x: f(x=x)"
+        )
     return tuple(_readable(name) for name in names)
 
 

@@ -20,6 +20,7 @@ from chainrule.notation import Formula, parse
 from chainrule.rules.batch import batch
 from chainrule.rules.vjp import pull
 from chainrule.tensor import Tensor, no_grad
+from chainrule.tracing import positional
 
 __all__ = ["Subject", "Values"]
 
@@ -224,14 +225,11 @@ def _takes_array(f: Callable[..., Any], at: Any) -> bool:
     """Whether a Python function takes all coordinates as one array."""
     if not isinstance(at, tuple) or len(at) < 2:
         return False
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
+    needed = [p for p in positional(f) if p.default is p.empty]
+    if len(needed) != 1:
         return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
-    every = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
-    return len(needed) == 1 and not every
+    parameters = inspect.signature(f).parameters.values()
+    return all(p.kind is not inspect.Parameter.VAR_POSITIONAL for p in parameters)
 
 
 def _of_numbers(f: Callable[..., Any], at: tuple[float, ...]) -> Callable[..., Any]:

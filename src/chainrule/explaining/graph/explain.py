@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from chainrule.explaining.steps import Named
 from chainrule.explaining.styles import LATEX, TEXT
 from chainrule.lift import to_numpy
 from chainrule.notation import Formula, canonical
-from chainrule.tracing import trace
+from chainrule.tracing import positional, trace
 
 __all__ = ["branch_taken", "called", "explain_graph", "explained", "with_floats"]
 
@@ -72,23 +73,16 @@ def called(f: Any, args: Sequence[Any], at: Any) -> tuple[Callable[..., Any], li
         f = ", ".join(map(str, f))
     if isinstance(f, (str, Formula)):
         f = Program(str(f))
-        names: Sequence[str] = f.names
-    elif callable(f):
-        names = _parameters(f)
-    else:
+    elif not callable(f):
         raise ArgumentError(
             f"a graph is that of formulas as text or a function, not {type(f).__name__}; for "
             "example '(w x - y)^2' with at={'w': 1, 'x': 2, 'y': 3}"
         )
     if isinstance(at, Mapping):
-        given = {canonical(str(name)): value for name, value in at.items()}
-        spelt = {canonical(name): name for name in names}
-        if given.keys() != spelt.keys():
-            unknown = [name for name in given if name not in spelt]
-            missing = [name for name in spelt if name not in given]
-            what = f"no variable {unknown[0]!r}" if unknown else f"no value for {missing[0]}"
-            raise ArgumentError(f"at: {what}; the variables are {', '.join(spelt) or 'none'}")
-        return f, [given[canonical(name)] for name in names]
+        return f, _at(f, at)
+    names: Sequence[str] = [p.name for p in positional(f) if p.default is p.empty]
+    if isinstance(f, Program):
+        names = f.names
     values = list(args) if at is None else list(at) if isinstance(at, (tuple, list)) else [at]
     if not values or (isinstance(f, Program) and len(values) != len(names)):
         raise ArgumentError(
@@ -99,13 +93,21 @@ def called(f: Any, args: Sequence[Any], at: Any) -> tuple[Callable[..., Any], li
     return f, values
 
 
-def _parameters(f: Callable[..., Any]) -> list[str]:
-    try:
-        found = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in found if p.kind in positional and p.default is p.empty]
+def _at(f: Callable[..., Any], at: Mapping[Any, Any]) -> list[Any]:
+    """The arguments by their names; parameters with a default may be left out."""
+    parameters = positional(f)
+    names = f.names if isinstance(f, Program) else [p.name for p in parameters]
+    known = dict(zip(map(canonical, names), parameters, strict=True))
+    given = {canonical(str(name)): value for name, value in at.items()}
+    unknown = [name for name in given if name not in known]
+    missing = [n for n, p in known.items() if n not in given and p.default is p.empty]
+    if unknown or missing:
+        what = f"no variable {unknown[0]!r}" if unknown else f"no value for {missing[0]}"
+        if unknown and unknown[0] in map(canonical, _signature(f)):
+            what = f"{unknown[0]} is given by name only; pass it on, as in lambda x: f(x=x)"
+        raise ArgumentError(f"at: {what}; the variables are {', '.join(known) or 'none'}")
+    last = max((index for index, name in enumerate(known, 1) if name in given), default=0)
+    return [given.get(name, p.default) for name, p in list(known.items())[:last]]
 
 
 def with_floats(f: Callable[..., Any], values: Sequence[Any], wrt: Any) -> list[Any]:
@@ -116,7 +118,7 @@ def with_floats(f: Callable[..., Any], values: Sequence[Any], wrt: Any) -> list[
     found = []
     for index, value in enumerate(values):
         name = canonical(names[index]) if index < len(names) else f"x{index}"
-        whole = isinstance(value, int) and not isinstance(value, bool)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
         found.append(float(value) if whole and (wanted is None or name in wanted) else value)
     return found
 

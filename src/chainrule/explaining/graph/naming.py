@@ -6,6 +6,7 @@ does, so a debugger or a coverage tool that watches the same function pauses mea
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from chainrule.tensor import Tensor
 __all__ = ["Names", "named_locals"]
 
 
-_LIBRARIES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")})
+_LIBRARIES = tuple({sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "purelib", "platlib")})
 
 _EXAMPLES = str(Path(__file__).parent.parent / "arrays" / "catalogue")
 """Functions of the package's own that are explained like those of users."""

@@ -142,13 +142,15 @@ def _flat(board: Board, paths: Sequence[Sequence[Node]], value: float) -> tuple[
     """Why a derivative is zero."""
     if value != 0:
         return ()
+    if any(_times(_values(board, path)) for path in paths):
+        return ("it is zero here: the paths cancel",)
     zeros: dict[str, None] = {}
     for path in paths:
         for user, node in itertools.pairwise(path):
             if board.locals(user)[node].value == 0:
                 zeros[named(board.local_name(user, node)).text] = None
     if not zeros:
-        return ("it is zero here: the paths cancel",)
+        return ("it is zero here by rounding: the product is below the smallest number",)
     *others, last = zeros
     listed = f"{', '.join(others)} and {last}" if others else last
     return (f"it is zero here, because of the factor{'s' * bool(others)} {listed}",)

@@ -35,6 +35,7 @@ ROUNDING = 1e-15
 """What a few roundings make of a number, relatively."""
 
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-300
+_WHOLE = 1e15  # larger integers are written with a power of ten
 
 
 SMALL = 4
@@ -58,7 +59,8 @@ def shown(value: Any) -> Expression:
     if math.isinf(item):
         return Constant("inf") if item > 0 else negated(Constant("inf"))
     rounded = float(f"{item:.{DIGITS}g}")
-    return Number(Fraction(int(rounded)) if rounded == int(rounded) else rounded)
+    whole = rounded == int(rounded) and abs(rounded) < _WHOLE
+    return Number(Fraction(int(rounded)) if whole else rounded)
 
 
 def claim(

@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,8 @@ class Problem:
         point = [found[i] if dtype is None else found[i].astype(dtype) for i in self._floats]
         self._like = [(value.shape, value.dtype) for value in point]
         self.x: Values = np.concatenate([value.ravel() for value in point]).astype(np.float64)
+        if not self.x.size:
+            raise ShapeError("compare_methods: the arguments are empty, there is nothing to move")
         self.names = self._entries()
         _finite(self.x, self.names)
         self.scalars = None
@@ -208,8 +211,13 @@ class Problem:
 
 
 def _array(leaf: Any) -> np.ndarray:
-    value: Any = float(leaf) if type(leaf) is int else leaf
-    return np.array(Tensor(as_node(value)).numpy())
+    return np.array(Tensor(as_node(_number(leaf))).numpy())
+
+
+def _number(value: Any) -> Any:
+    """An integer as a float; all else as it is."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return float(value) if whole else value
 
 
 def _arrays(tree: Any) -> list[np.ndarray]:
@@ -305,15 +313,15 @@ def _python(f: Callable[..., Any], args: Sequence[Any], at: Any) -> _Given:
     if not args:
         raise ArgumentError(
             "compare_methods needs a point: give the arguments of the function after it, as in "
-            "cr.compare_methods(f, 2.0)"
+            "cr.compare_methods(f, 2.0); what is given by name only can be passed on, as in "
+            "lambda x: f(x=x)"
         )
     known = [] if signature is None else list(signature.parameters)
     names = tuple(
         known[index] if index < len(known) else f"x_{index + 1}" for index in range(len(args))
     )
     label = f"{_called(f)}({', '.join(names)})"
-    numbers = tuple(float(arg) if type(arg) is int else arg for arg in args)
-    return _Given(label, f, numbers, names)
+    return _Given(label, f, tuple(map(_number, args)), names)
 
 
 def _called(f: Callable[..., Any]) -> str:
