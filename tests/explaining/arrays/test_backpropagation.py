@@ -116,6 +116,7 @@ def test_layers_are_called_by_their_modules() -> None:
     text = found.text()
     assert "model.layers.0   W₁ (4×3)   b₁ (4)   Z₁ (4×4)   gelu" in text
     assert "equation 2, layer 1 (model.layers.0): δ₁" in text
+    assert found.wrt == ("W_1", "b_1", "W_2", "b_2")  # the data are no parameters
     assert Explanation.from_json(found.json()) == found
     assert r"\delta_\ell = (\delta_{\ell+1} W_{\ell+1}) \odot \varphi'(Z_\ell)" in found.latex()
 

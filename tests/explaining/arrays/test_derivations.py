@@ -168,6 +168,12 @@ def test_loops_are_shown_by_the_rule_of_the_engine_and_counted() -> None:
     assert np.allclose(found.results[0].value, 6 * x**5)
 
 
+def test_large_arrays_are_derived_but_not_kept() -> None:
+    found = explain_arrays(lambda A: (A @ A).sum(), (RNG.normal(size=(70, 70)),))
+    assert found.results[0].value is None
+    assert "(70×70)" in found.text() and len(found.json()) < 10_000
+
+
 def test_at_a_kink_the_convention_is_said() -> None:
     found = explain_arrays(lambda x: cr.relu(x).sum(), (np.array([0.0, 1.0]),))
     assert "convention: relu has slopes 0 and 1 at 0; 0 is taken" in found.text()

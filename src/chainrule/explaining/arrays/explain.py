@@ -25,6 +25,9 @@ from chainrule.nn.module import Module
 
 __all__ = ["explain_arrays", "explained_recording"]
 
+KEPT = 4096
+"""Gradients of so many numbers are kept with the explanation."""
+
 Textbook = Mapping[str, Callable[[Mapping[str, Term]], Term]]
 
 
@@ -48,8 +51,8 @@ def explain_arrays(
             module, which is explained by the four equations of backpropagation where it is a
             multilayer perceptron, like any function that computes one.
         args: its arguments; of a module with a loss ``x`` and ``y``.
-        wrt: names of the arguments to differentiate by; by default all floats, of a module its
-            parameters.
+        wrt: names of the arguments to differentiate by; by default all floats, and only the
+            parameters of modules where there are any.
         order: 1.
         at: the arguments by their names, instead of ``args``.
         seed: ∂L/∂Y, if the result Y is no scalar; shown as G.
@@ -83,6 +86,7 @@ def explain_arrays(
         raise ArgumentError("loss= goes with a module; a function returns its loss itself")
     else:
         args = _arguments(f, args, at)
+        chosen = chosen or _modules(f, args)
     _check_floats(args)
     recording = record(f, *args, wrt=chosen, seed=seed)
     _check_finite(recording)
@@ -174,6 +178,16 @@ def _as_array(value: Any) -> Any:
         return np.asarray(value)
     except ValueError:  # rows of several lengths
         return value
+
+
+def _modules(f: Callable[..., Any], args: Sequence[Any]) -> list[str] | None:
+    """The names of the arguments that are modules, if there are any."""
+    try:
+        names = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        return None
+    pairs = zip(names, args, strict=False)
+    return [name for name, value in pairs if isinstance(value, Module)] or None
 
 
 def _check_floats(args: Sequence[Any]) -> None:
@@ -293,7 +307,7 @@ def _result(deriver: Deriver, found: Found, closed: Closed, form: Term | None) -
         named(found.name),
         term,
         named(found.name) if small else None,
-        _tuples(value.tolist()),
+        _tuples(value.tolist()) if value.size <= KEPT else None,
     )
 
 
