@@ -168,6 +168,17 @@ def test_loops_are_shown_by_the_rule_of_the_engine_and_counted() -> None:
     assert np.allclose(found.results[0].value, 6 * x**5)
 
 
+def test_a_gradient_differentiated_once_more() -> None:
+    def energy(x: Any) -> Any:
+        return (cr.sin(x) ** 2).sum()
+
+    found = cr.explain(cr.grad(energy), np.array([1.0, 2.0]), seed=np.array([1.0, 0.0]))
+    assert found.complete
+    (step,) = (step for step in found.steps if step.number is not None)
+    assert step.lines[0].shape == ("2",)
+    assert np.allclose(found.results[0].value, [2 * np.cos(2.0), 0])
+
+
 def test_large_arrays_are_derived_but_not_kept() -> None:
     found = explain_arrays(lambda A: (A @ A).sum(), (RNG.normal(size=(70, 70)),))
     assert found.results[0].value is None

@@ -98,6 +98,7 @@ class Reader:
         self.named = {v.node for v in recording.vertices if v.own} | set(self.own)
         self.named |= {vertex.node for vertex in recording.inputs} | {self.output}
         self.named |= {n for n in self.order if isinstance(n.primitive, Projection)}
+        self.named -= {n for n in self.order if n.primitive.name == "alias"}  # of inner derivatives
         self.refused: set[Node] = set()
         self.deltas: dict[Node, str] = {}
         self.silent: frozenset[Node] = frozenset()
