@@ -77,7 +77,7 @@ def test_notes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["notes", "gradiant"], "did you mean gradient?"),
+        (["notes", "gradiant"], "did you mean gradient"),
         (["claims", "steepst"], "did you mean steepest?"),
         (["notes", "gradient", "--card"], "choose one of a topic"),
         (["notes", "gradient", "--html", "--latex"], "choose one of --html and --latex"),

@@ -82,7 +82,8 @@ def run_claims(
     elif one_only:
         for outcome in outcomes:
             terminal.show(out, of_outcome(outcome))
-        about_pictures()
+        if any(outcome.pictures for outcome in outcomes):
+            about_pictures()
     _finish(out if not quiet else output.console(stderr=True), outcomes, chosen, took, interrupted)
 
 

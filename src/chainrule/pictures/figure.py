@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.core.errors import ArgumentError, MissingExtraError
 from chainrule.core.files import write_atomically
@@ -39,6 +39,8 @@ __all__ = [
     "finished",
     "listed",
     "new_figure",
+    "with_prefix",
+    "written_svg",
 ]
 
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
@@ -102,17 +104,9 @@ class Picture:
         It is the same text each time, needs no font and no network, and can be put into a page
         beside others: its identifiers are its own.
         """
-        from matplotlib import rc_context
-
-        written = io.StringIO()
-        with rc_context({"svg.hashsalt": "chainrule", "svg.fonttype": "path"}):
-            self.figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-        text = written.getvalue()
-        text = text[text.index("<svg") :]
-        text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
+        text = written_svg(self.figure)
         own = "cr" + hashlib.sha256((self.title + self.alt + text).encode()).hexdigest()[:8]
-        text = re.sub(r'(\bid="|"#|url\(#)', rf"\g<1>{own}-", text)
-        head, _, body = text.partition(">")
+        head, _, body = with_prefix(text, own).partition(">")
         label = f'role="img" aria-labelledby="{own}-title {own}-desc"'
         told = (
             f'<title id="{own}-title">{escape(self.title)}</title>'
@@ -140,6 +134,33 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"Picture({self.title!r})"
+
+
+def written_svg(figure: Figure, fonts: Literal["path", "none"] = "path") -> str:
+    """A figure as an ``<svg>`` element, the same text each time.
+
+    Args:
+        figure: what to write.
+        fonts: whether letters are drawn ("path"), or set by whoever shows it ("none").
+    """
+    from matplotlib import rc_context
+
+    written = io.StringIO()
+    with rc_context({"svg.hashsalt": "chainrule", "svg.fonttype": fonts}):
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    text = written.getvalue()
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
+    return text[text.index("<svg") :].strip()
+
+
+def with_prefix(svg: str, prefix: str) -> str:
+    """With a prefix to all identifiers, which have to be unique on a page."""
+    names = set(re.findall(r'\bid="([^"]+)"', svg))
+    return re.sub(
+        r'(\bid="|href="#|url\(#)([^")]+)',
+        lambda found: f"{found[1]}{prefix}-{found[2]}" if found[2] in names else found[0],
+        svg,
+    )
 
 
 def finished(figure: Figure, title: str, alt: str, data: Mapping[str, Any]) -> Picture:

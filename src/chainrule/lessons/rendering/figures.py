@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from importlib.util import find_spec
-from io import StringIO
 
 from chainrule.core.errors import MissingExtraError
 from chainrule.lessons.evidence import Picture
+from chainrule.pictures.figure import new_figure, with_prefix, written_svg
 
 __all__ = ["to_svg", "without_pictures"]
 
@@ -31,27 +30,13 @@ def to_svg(picture: Picture, key: str) -> str:
     Raises:
         MissingExtraError: without matplotlib.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("matplotlib", "explain") from None
-    with rc_context({"svg.hashsalt": key, "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    figure = new_figure(WIDTH, HEIGHT)
+    from matplotlib import rc_context
+
+    with rc_context({"font.size": 9}):
         axes = figure.subplots()
         axes.spines[["top", "right"]].set_visible(False)
         picture.draw(axes)
         if picture.title:
             axes.set_title(picture.title)
-        file = StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # names inside are unique within one file only
-    names = dict.fromkeys(re.findall(r'id="([^"]+)"', svg))
-    return re.sub(
-        r'(id="|href="#|url\(#)([^")]+)',
-        lambda found: f"{found[1]}{key}-{found[2]}" if found[2] in names else found[0],
-        svg,
-    ).strip()
+        return with_prefix(written_svg(figure, fonts="none"), key)

@@ -100,8 +100,8 @@ topic = Topic(
             "Why not start with all weights at zero?",
             """
                 Units with the same weights compute the same and get the same gradient, so they
-                stay the same for ever. With zeros in two layers or more not even that: all
-                gradients of weights are zero.
+                stay the same for ever. With zeros in two layers or more, and an activation that is
+                0 at 0, not even that: all gradients of weights are zero.
             """,
         ),
         Question(

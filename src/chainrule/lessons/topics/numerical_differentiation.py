@@ -82,7 +82,7 @@ topic = Topic(
             """
                 It takes at least one forward pass for every parameter, a million of them for a
                 million parameters, where a backward pass gives all derivatives at once. Besides,
-                subtracting nearly equal numbers loses half of the digits or more.
+                subtracting nearly equal numbers loses a third to a half of the digits at best.
             """,
         ),
         Question(

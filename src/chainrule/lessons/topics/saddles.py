@@ -81,7 +81,7 @@ topic = Topic(
     traps=(
         Trap(
             wrong="When the gradient is nearly zero, training is done.",
-            why="That is so at saddles and on plateaus too, with any loss.",
+            why="That is so at saddles and on plateaus too, however high the loss is there.",
             right="Look at the loss and at the validation score; curvature tells a saddle from a "
             "minimum.",
             claim="flat-high-loss",
