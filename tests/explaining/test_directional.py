@@ -108,3 +108,11 @@ def test_bad_directions(direction: Any, words: str) -> None:
 def test_only_the_first_order() -> None:
     with pytest.raises(ArgumentError, match="order=1"):
         cr.explain("x y", direction=(1, 1), order=2)
+
+
+@pytest.mark.parametrize("direction", [(1, 1), (1, 0)])
+@pytest.mark.parametrize("text", ["√|x y|", "sign(x y) (x^2 y^2)^(1/4)", "where(x y > 0, x, 0)"])
+def test_partial_derivatives_do_not_make_a_gradient(text: str, direction: tuple[int, int]) -> None:
+    found = cr.explain(text, at=(0, 0), direction=direction)
+    assert found.results[0].value == (0.0 if direction == (1, 0) else None)
+    assert "not differentiable" in found.text() and "steepest" not in found.text()

@@ -92,3 +92,45 @@ def test_a_point_outside_the_domain() -> None:
 )
 def test_second_derivative_test(text: str, at: object, verdict: str) -> None:
     assert verdict in remarks(text, at=at, order=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "slope"), [("relu(x) - relu(-x)", "1"), ("relu(x) + 3x - relu(-x)", "4")]
+)
+def test_a_convention_that_is_not_the_derivative_is_no_value(text: str, slope: str) -> None:
+    found = cr.explain(text, at=0)
+    assert found.results[0].value is None
+    assert f"the derivative from both sides is {slope}" in remarks(text, at=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("|x|", "the function is not differentiable"),
+        ("x |x|", "the derivative of order 1 is not differentiable"),
+    ],
+)
+def test_second_derivatives_need_smooth_first_ones(text: str, words: str) -> None:
+    found = cr.explain(text, at=0, order=2)
+    assert found.results[0].value is None
+    assert words in found.text() and "the test does not apply at x = 0" in found.text()
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "words"),
+    [
+        ("10^(-10) x", 0, "no critical point: the derivative is 1e-10"),
+        ("10^(-15) x^2", 0, "f″ = 2e-15 > 0: a local minimum"),
+        ("cos x", np.pi, "a local minimum"),
+        ("(x - 1/3)^2 + 5", 0.333333333333, "a local minimum"),
+        ("sin(x)^4", np.pi, "the test does not decide"),
+        ("10^(-9) (x^2 - y^2)", (0, 0), "a saddle point"),
+    ],
+)
+def test_the_test_is_independent_of_scale(text: str, at: object, words: str) -> None:
+    assert words in remarks(text, at=at, order=2)
+
+
+def test_digits_that_rounding_has_taken_are_said() -> None:
+    assert "rounding leaves certain" in cr.explain("(1 - cos x)/x^2", at=1e-3).text()
+    assert "rounding leaves certain" not in cr.explain("(1 - cos x)/x^2", at=1.0).text()

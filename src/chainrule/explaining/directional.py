@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import ArgumentError
+from chainrule.core.errors import ArgumentError, ClaimError
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node, literal
-from chainrule.explaining.check import Bench
+from chainrule.explaining.check import Bench, measured
 from chainrule.explaining.collect import collected
 from chainrule.explaining.explanation import Assembled, Explanation, Result, Section
 from chainrule.explaining.expression import (
@@ -40,6 +41,9 @@ from chainrule.ops.shape import zeros_like
 from chainrule.rules.jvp import push
 
 __all__ = ["explain_directional"]
+
+_DIGITS = 1e-11  # what twelve digits leave open
+_DIRECTIONS = 4  # in which it is looked whether the gradient gives the slope
 
 _LAW = Named("Dᵤf = ∇f · u, ‖u‖ = 1", r"D_u f = \nabla f \cdot u, \quad \|u\| = 1")
 _SCHWARZ = Named(
@@ -196,15 +200,24 @@ class _Directional:
         value = self._along(self.engine, 0.0)
         if whole.values is None:
             return self._one_sided(name, value)
+        rough = self._rough(self.unit)
+        if rough:
+            self._add(Step("no derivative here", name, (), notes=rough))
+            return None
         slopes = entries(whole.values)
         shown = constant(float(f"{value:.12g}"))
         raw = _dot(slopes, unit)
         exact = collected(raw)
+        for line in (raw, exact):
+            self._claim_number(line, value, slopes)
         lines = distinct(
             [Line(raw, "∇f · u"), Line(exact, "multiplied and added"), Line(shown, "its value")]
         )
-        self._add(Step("directional derivative", name, lines))
-        self.sections.append(self._steepest(slopes, value, name))
+        others = np.random.default_rng(0).normal(size=(_DIRECTIONS, len(unit)))
+        rough = self._rough(*(others / np.linalg.norm(others, axis=1)[:, None]).tolist())
+        self._add(Step("directional derivative", name, lines, notes=rough))
+        if not rough:
+            self.sections.append(self._steepest(slopes, value, name))
         return value
 
     def _add(self, step: Step) -> None:
@@ -212,10 +225,42 @@ class _Directional:
         last = self.sections[-1]
         self.sections[-1] = replace(last, steps=(*last.steps, step))
 
-    def _along(self, node: Node, step: float) -> float:
-        """The value of a node at the point moved by ``step`` along u."""
+    def _claim_number(self, e: Expression, value: float, slopes: Sequence[Expression]) -> None:
+        """Hold ∇f · u in numbers, of twelve digits each, against the engine's."""
+        found = float(measured(e, {}).values[0])
+        sizes = sum(abs(float(measured(slope, {}).values[0])) for slope in slopes)
+        if not abs(found - value) <= _DIGITS * sizes:
+            raise ClaimError(
+                f"∇f · u is {found:.10g} at {place(self.function)}, the engine computed "
+                f"{value:.10g}; this is a bug of chainrule, please report the function"
+            )
+
+    def _rough(self, *directions: Sequence[float]) -> tuple[str, ...]:
+        """Why ∇f · u is not the slope in one of the directions, though partial derivatives exist.
+
+        Then the function is not differentiable, such as √|x y| at 0.
+        """
+        for u in directions:
+            value, slope = partial(self._along, self.function.output), self._slope
+            words = one_sided(partial(value, u=u), partial(slope, u=u))
+            if words:
+                listed = ", ".join(map(rounded, u))
+                head = (
+                    f"the function is not differentiable at {place(self.function)}, although its "
+                    f"partial derivatives exist: ∇f · u is not the slope along ({listed})"
+                )
+                return (head, *words)
+        return ()
+
+    def _slope(self, step: float, u: Sequence[float]) -> float:
+        """∇f · u, the point moved by ``step`` along u."""
+        slopes = (self._along(self.partials.engine[(n,)], step, u) for n in self.partials.chosen)
+        return sum(slope * part for slope, part in zip(slopes, u, strict=True))
+
+    def _along(self, node: Node, step: float, u: Sequence[float] | None = None) -> float:
+        """The value of a node at the point moved by ``step`` along u, or another direction."""
         moved = dict(self.function.point)
-        for name, value in zip(self.partials.chosen, self.unit, strict=True):
+        for name, value in zip(self.partials.chosen, u or self.unit, strict=True):
             moved[name] += step * value
         graph = Graph(self.function.holes, [node])
         with np.errstate(all="ignore"):

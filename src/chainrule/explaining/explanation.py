@@ -36,8 +36,8 @@ _WRITTEN_OUT = 2000  # the longest result that is shown without names for its pa
 class Result:
     """A derivative found: its name and formula; at a point its name there, and its value.
 
-    ``value`` is None where there is no point, or no derivative at the point; of an array it is a
-    tuple of its rows.
+    ``value`` is None where there is no point, or the engine's value there is no derivative but a
+    convention; of an array it is a tuple of its rows.
     """
 
     name: Named

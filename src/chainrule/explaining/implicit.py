@@ -197,7 +197,11 @@ class _Implicit:
             bench.claim(line.expression, bench.values[engine])
         mark = TEXT(symbol)
         steps = [
-            Step("both sides differentiated", left, (Line(right, "equal for every x"),)),
+            Step(
+                "both sides differentiated",
+                left,
+                (Line(right, f"equal for every {TEXT.symbol(variable)}"),),
+            ),
             Step(
                 f"{mark} on one side",
                 Product((*factors_of(slope), symbol)) if not is_number(slope, 1) else symbol,

@@ -15,18 +15,28 @@ from chainrule.explaining.explanation import Section
 from chainrule.explaining.expression import Expression, Number, substitute, symbols
 from chainrule.explaining.function import Function
 from chainrule.explaining.reading import constant
-from chainrule.explaining.sides import one_sided, rounded
+from chainrule.explaining.rounding import Measured, is_pointwise, measure
+from chainrule.explaining.sides import not_smooth, one_sided
 from chainrule.explaining.steps import Line, Named, Step
 
-__all__ = ["along", "at_point", "second_derivative_test"]
+__all__ = ["along", "at_point", "kinks", "place", "put_in", "second_derivative_test"]
 
 Entry = tuple[tuple[str, ...], Node, Expression]
 
 
 def at_point(
-    function: Function, entries: Sequence[Entry], name: Callable[[tuple[str, ...]], Named]
+    function: Function,
+    entries: Sequence[Entry],
+    engine: Mapping[tuple[str, ...], Node],
+    name: Callable[[tuple[str, ...]], Named],
 ) -> tuple[Section, list[float | None]]:
     """The values of the derivatives at the point; where there is none, what holds on each side.
+
+    Args:
+        function: with the point.
+        entries: the derivatives.
+        engine: those and all of lower order as the engine computes them.
+        name: what a derivative is called at the point.
 
     Raises:
         DomainError: if the function has no finite value there.
@@ -37,13 +47,14 @@ def at_point(
         what = "not a number" if np.isnan(here) else "infinite"
         raise DomainError(f"the function has no finite value at {place(function)}: it is {what}")
     steps, values = [], []
-    for wrt, engine, expression in entries:
-        value = _value(function, engine, point)
-        remarks = _sides(function, wrt, engine) if len(wrt) == 1 else []
+    for wrt, node, expression in entries:
+        value = _value(function, node, point)
+        remarks = kinks(function, engine, wrt)
         values.append(None if remarks or not np.isfinite(value) else value)
-        lines = _lines(function, expression, engine, value, bool(remarks))
-        rule = "no derivative here" if remarks else "put in the values"
+        lines = () if remarks else put_in(function, expression, node, value)
+        rule = "put in the values"
         if remarks:
+            rule = "no derivative here" if len(remarks) > 2 else "a convention only"
             remarks.append(f"the engine takes {value:.10g}, by convention")
         steps.append(Step(rule, name(wrt), lines, notes=tuple(remarks)))
     title = Named(f"at {place(function)}", rf"\text{{at }} {place(function)}")
@@ -55,22 +66,25 @@ def place(function: Function) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in function.point.items())
 
 
-def _lines(
-    function: Function, expression: Expression, engine: Node, value: float, kink: bool
+def put_in(
+    function: Function, expression: Expression, engine: Node, value: float
 ) -> tuple[Line, ...]:
     """The formula with the values put in, and what it comes to."""
-    if kink or not np.isfinite(value):
+    if not np.isfinite(value):
         return ()
-    rounded = constant(float(f"{value:.12g}"))
-    last = Line(rounded, "the value of the derivative")
+    here = np.array([list(function.point.values())])
+    engine_there = values_at(function.holes, [engine], here)[engine]
+    digits = _digits(value, float(engine_there.errors[0]))
+    rounded = constant(float(f"{value:.{_DIGITS}g}"))
+    doubt = "" if digits == _DIGITS else f"; digits that rounding leaves certain: {digits}"
+    last = Line(rounded, f"the value of the derivative{doubt}")
     if symbols(expression).keys() - function.point.keys():
         return (last,)
     filled = substitute(expression, {n: constant(v) for n, v in function.point.items()})
     found = measured(filled, {})
     if not np.isfinite(found.values[0] + found.errors[0]):  # 0/0, say
         return (Line(rounded, "by the engine; the formula has no value here, such as 0/0"),)
-    here = np.array([list(function.point.values())])
-    wrong, _ = compared(found, values_at(function.holes, [engine], here)[engine])
+    wrong, _ = compared(found, engine_there)
     if np.any(wrong):
         raise ClaimError(
             f"at {place(function)} the derived formula is {found.values[0]:.10g}, the engine "
@@ -79,6 +93,16 @@ def _lines(
     if isinstance(expression, Number) or filled == rounded:
         return (last,)
     return (Line(filled, "put in the values"), last)
+
+
+_DIGITS = 12
+
+
+def _digits(value: float, error: float) -> int:
+    """How many digits of a value are known, with this bound on its error; at least one."""
+    if not error or not value or not np.isfinite(error):
+        return _DIGITS
+    return int(np.clip(np.floor(-np.log10(error / abs(value))), 1, _DIGITS))
 
 
 def _value(function: Function, node: Node, point: Sequence[Any]) -> float:
@@ -100,15 +124,21 @@ def along(function: Function, node: Node, name: str) -> Callable[[float], float]
     return beside
 
 
-def _sides(function: Function, wrt: tuple[str, ...], engine: Node) -> list[str]:
-    """Where the point has no derivative: the jump, or the one-sided derivatives."""
-    scale = max(1.0, abs(function.point[wrt[0]]))
-    value, slope = (along(function, node, wrt[0]) for node in (function.output, engine))
-    words = one_sided(value, slope, scale)
-    if not words:
-        return []
-    direction = f" in {wrt[0]}" if len(function.names) > 1 else ""
-    return [f"the function is not differentiable{direction} at {place(function)}", *words]
+def kinks(
+    function: Function, engine: Mapping[tuple[str, ...], Node], wrt: tuple[str, ...]
+) -> list[str]:
+    """Why the engine's value at the point is no derivative: a jump, or what holds on each side."""
+    known = {**engine, (): function.output}
+    for count, name in enumerate(wrt):
+        scale = max(1.0, abs(function.point[name]))
+        nodes = known[wrt[:count]], known[wrt[: count + 1]]
+        value, slope = (along(function, node, name) for node in nodes)
+        words = one_sided(value, slope, scale)
+        if words:
+            what = "the function" if not count else f"the derivative of order {count}"
+            direction = f" in {name}" if len(function.names) > 1 else ""
+            return [f"{what} {not_smooth(words)}{direction} at {place(function)}", *words]
+    return []
 
 
 # -- the second-derivative test --------------------------------------------------------------------
@@ -117,52 +147,85 @@ def _sides(function: Function, wrt: tuple[str, ...], engine: Node) -> list[str]:
 def second_derivative_test(
     function: Function,
     variables: Sequence[str],
-    gradient: Sequence[Node],
-    second: Mapping[tuple[str, ...], Node],
+    engine: Mapping[tuple[str, ...], Node],
+    exist: bool,
 ) -> Section:
-    """Minimum, maximum or saddle, from the signs of the second derivatives at the point."""
-    point = list(function.point.values())
-    slopes = np.array([_value(function, node, point) for node in gradient])
+    """Minimum, maximum or saddle, from the signs of the second derivatives at the point.
+
+    Args:
+        function: with the point.
+        variables: those of the test; the others are held constant.
+        engine: the derivatives up to the second.
+        exist: whether all the second derivatives exist at the point.
+    """
+    keys = [(a, b) for i, a in enumerate(variables) for b in variables[i:]]
+    nodes = [engine[(name,)] for name in variables]
+    found = _near(function, [*nodes, *(engine[key] for key in keys)])
+    slopes = Measured(*(part[: len(nodes)] for part in (found.values, found.errors)))
     count = len(variables)
-    hessian = np.array(
-        [
-            [
-                _value(function, second[(variables[min(i, j)], variables[max(i, j)])], point)
-                for j in range(count)
-            ]
-            for i in range(count)
-        ]
-    )
-    notes = _verdict(function, variables, slopes, hessian)
+    places = {key: len(nodes) + k for k, key in enumerate(keys)}
+    index = [
+        [places[variables[min(i, j)], variables[max(i, j)]] for j in range(count)]
+        for i in range(count)
+    ]
+    hessian = Measured(found.values[index], found.errors[index])
+    notes = _verdict(function, variables, slopes, hessian, exist)
     title = Named("second-derivative test", r"\text{second-derivative test}")
     step = Step("second-derivative test", Named("", ""), (), notes=tuple(notes))
     return Section(title, (step,))
 
 
-def _verdict(function: Function, variables: Sequence[str], slopes: Any, hessian: Any) -> list[str]:
+def _near(function: Function, nodes: Sequence[Node]) -> Measured:
+    """Nodes at the point, which is known as well as a float can hold it: π is 3.14…793."""
+    point = np.array(list(function.point.values()))
+    if is_pointwise(nodes, dict.fromkeys(function.holes)):
+        errors = np.finfo(np.float64).eps * np.abs(point)
+        known = {
+            hole: Measured(point[k : k + 1], errors[k : k + 1])
+            for k, hole in enumerate(function.holes)
+        }
+        found = measure(nodes, known)
+    else:
+        found = values_at(function.holes, nodes, point[None, :])
+    values, errors = (
+        np.array([float(getattr(found[node], part)[0]) for node in nodes])
+        for part in ("values", "errors")
+    )
+    return Measured(values, errors)
+
+
+def _verdict(
+    function: Function,
+    variables: Sequence[str],
+    slopes: Measured,
+    hessian: Measured,
+    exist: bool,
+) -> list[str]:
     where = place(function)
-    size = max(1.0, float(np.abs(hessian).max()))
-    if not np.all(np.isfinite(slopes)) or not np.all(np.isfinite(hessian)):
-        return [f"the test does not apply at {where}: a derivative is not finite"]
-    if np.any(np.abs(slopes) > 1e-9 * size):
-        found = ", ".join(f"{slope:.6g}" for slope in slopes)
-        what = "the derivative is" if len(slopes) == 1 else "the gradient is"
+    gradient, matrix = slopes.values, hessian.values
+    if not exist or not np.all(np.isfinite(gradient)) or not np.all(np.isfinite(matrix)):
+        return [f"the test does not apply at {where}: there a derivative does not exist"]
+    away = 1e-9 * max(1.0, *map(abs, function.point.values()))  # a point of nine digits will do
+    if np.any(np.abs(gradient) > slopes.errors + away * np.abs(matrix).max()):
+        found = ", ".join(f"{slope:.6g}" for slope in gradient)
+        what = "the derivative is" if len(gradient) == 1 else "the gradient is"
         return [f"{where} is no critical point: {what} {found}, not 0"]
+    margin = float(np.linalg.norm(hessian.errors)) + 1e-14 * float(np.linalg.norm(matrix))
     also = [name for name in function.names if name not in variables]
     held = f" (with {', '.join(also)} held constant)" if also else ""
-    if len(slopes) == 1:
-        value = hessian[0, 0]
-        if abs(value) <= 1e-12:
+    if len(gradient) == 1:
+        value = matrix[0, 0]
+        if abs(value) <= margin:
             return ["f′ = 0 and f″ = 0: the test does not decide"]
         kind, sign = ("minimum", ">") if value > 0 else ("maximum", "<")
         return [f"f′ = 0 and f″ = {value:.6g} {sign} 0: a local {kind}{held}"]
-    eigenvalues = np.linalg.eigvalsh(hessian)
-    listed = ", ".join(rounded(v) for v in eigenvalues)
+    eigenvalues = np.linalg.eigvalsh(matrix)
+    listed = ", ".join("0" if abs(v) <= margin else f"{v:.6g}" for v in eigenvalues)
     head = f"the gradient is 0, and the Hessian has the eigenvalues {listed}"
-    if len(slopes) == 2:
-        head = f"the gradient is 0, det H = {rounded(np.linalg.det(hessian))}, "
+    if len(gradient) == 2:
+        product = 0.0 if np.any(np.abs(eigenvalues) <= margin) else np.prod(eigenvalues)
+        head = f"the gradient is 0, det H = {product:.6g}, "
         head += f"and H has the eigenvalues {listed}"
-    margin = 1e-12 * size
     if np.all(eigenvalues > margin):
         return [f"{head}: all positive, a local minimum{held}"]
     if np.all(eigenvalues < -margin):

@@ -36,7 +36,7 @@ def explain_scalar(f: Any, args: Sequence[Any], wrt: Any, order: int, at: Any) -
         section, values = at_point(partials, entries)
         last.append(section)
         if order == 2:
-            last.append(_test(partials, entries))
+            last.append(_test(partials, values))
     whole = None
     if len(chosen) > 1 and order <= 2:
         whole = gradient(partials, values) if order == 1 else _hessian(partials, values)
@@ -64,7 +64,8 @@ def at_point(partials: Partials, entries: Sequence[Entry]) -> tuple[Section, lis
     def name(wrt: tuple[str, ...]) -> Named:
         return partials.naming.value(wrt, function.point)
 
-    return points.at_point(function, [(e.wrt, e.engine, e.expression) for e in entries], name)
+    found = [(e.wrt, e.engine, e.expression) for e in entries]
+    return points.at_point(function, found, partials.engine, name)
 
 
 def results(
@@ -83,12 +84,12 @@ def results(
     )
 
 
-def _test(partials: Partials, entries: Sequence[Entry]) -> Section:
+def _test(partials: Partials, values: Sequence[float | None]) -> Section:
     return points.second_derivative_test(
         partials.function,
         partials.chosen,
-        [partials.engine[(name,)] for name in partials.chosen],
-        {entry.wrt: entry.engine for entry in entries},
+        partials.engine,
+        None not in values,
     )
 
 

@@ -1,12 +1,12 @@
-"""Where a function has no derivative: what holds on each side of the point."""
+"""Where a function has no derivative, or another than the engine takes: what holds on each side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["one_sided", "rounded"]
+__all__ = ["not_smooth", "one_sided", "rounded"]
 
 Along = Callable[[float], float]
 """A quantity as a function of the signed step away from the point."""
@@ -18,7 +18,10 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def one_sided(value: Along, slope: Along, scale: float = 1.0) -> list[str]:
-    """What the function does on the left and on the right; nothing if it has a derivative.
+    """What the function does on the left and on the right of the point.
+
+    Nothing if the slope is its derivative. One line if it has a derivative which the slope at the
+    point itself, taken by conventions at kinks, is not; else a line for each side.
 
     Args:
         value: the function, by the step from the point.
@@ -28,6 +31,8 @@ def one_sided(value: Along, slope: Along, scale: float = 1.0) -> list[str]:
     >>> import math
     >>> one_sided(abs, lambda t: math.copysign(1.0, t))
     ['the derivative from the left is -1', 'the derivative from the right is 1']
+    >>> one_sided(lambda t: t, lambda t: 1.0 if t else 0.0)
+    ['the derivative from both sides is 1']
     >>> one_sided(lambda t: math.exp(1e5 * t), lambda t: 1e5 * math.exp(1e5 * t))
     []
     """
@@ -61,8 +66,20 @@ def _judged(value: Along, slope: Along, scale: float) -> list[str]:
     left, right = slopes
     smooth = np.isfinite(left) and np.isfinite(right)
     if smooth and abs(left - right) <= 1e-4 * max(1.0, abs(left), abs(right)):
-        return []
+        meets = abs(slope(0.0) - right) <= 1e-4 * max(1.0, abs(right))
+        return [] if meets else [f"the derivative from both sides is {rounded(right)}"]
     return words
+
+
+def not_smooth(words: Sequence[str]) -> str:
+    """What the words of `one_sided` come to, after "the function".
+
+    >>> not_smooth(["the derivative from both sides is 1"])
+    'has a derivative that conventions at kinks do not give'
+    """
+    if len(words) == 1:
+        return "has a derivative that conventions at kinks do not give"
+    return "is not differentiable"
 
 
 def rounded(value: float) -> str:

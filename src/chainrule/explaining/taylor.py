@@ -39,10 +39,9 @@ from chainrule.explaining.function import SCALAR, Function, point_of, read_funct
 from chainrule.explaining.lines import simplified_lines
 from chainrule.explaining.naming import Naming, lowered, superscript
 from chainrule.explaining.partials import Partials, chosen_names
-from chainrule.explaining.point import along
+from chainrule.explaining.point import kinks
 from chainrule.explaining.reading import constant
 from chainrule.explaining.rounding import Measured
-from chainrule.explaining.sides import one_sided
 from chainrule.explaining.steps import Cell, Line, Named, Step, Table
 from chainrule.explaining.styles import LATEX, TEXT
 from chainrule.notation import canonical
@@ -226,13 +225,10 @@ class _Taylor:
         """Refuse a centre where a derivative jumps."""
         if self.others:
             return
-        for wrt, node in engine.items():
-            if not wrt:
-                continue
-            before, name = engine[wrt[:-1]], wrt[-1]
-            value, slope = (along(self.function, n, name) for n in (before, node))
-            if one_sided(value, slope, max(1.0, abs(self.centre[name]))):
-                self._refuse(wrt, "does not exist")
+        for wrt in engine:
+            words = kinks(self.function, engine, wrt)
+            if words:
+                self._refuse(wrt, "does not exist" if len(words) > 2 else "is a convention only")
 
     def _refuse(self, wrt: tuple[str, ...], why: str) -> NoReturn:
         place = ", ".join(f"{name} = {value:g}" for name, value in self.centre.items())

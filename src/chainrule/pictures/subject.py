@@ -14,7 +14,7 @@ from chainrule.core.errors import ArgumentError, DomainError, GradientError
 from chainrule.core.graph import Graph
 from chainrule.core.node import Node, array, literal
 from chainrule.explaining.function import read_function
-from chainrule.explaining.sides import one_sided
+from chainrule.explaining.sides import not_smooth, one_sided
 from chainrule.functions import stack
 from chainrule.notation import Formula, parse
 from chainrule.rules.batch import batch
@@ -149,7 +149,7 @@ class Subject:
                 along = f" in {name}" if len(self.names) > 1 else ""
                 sides = "; ".join(words) or "its slope is not finite"
                 raise GradientError(
-                    f"{self.picture}: the function is not differentiable{along} at {self.place}: "
+                    f"{self.picture}: the function {not_smooth(words)}{along} at {self.place}: "
                     f"{sides}. Choose another point."
                 )
         return found

@@ -24,7 +24,7 @@ from chainrule.explaining.methods.ways import (
     reference_of,
     symbolic,
 )
-from chainrule.explaining.sides import one_sided
+from chainrule.explaining.sides import not_smooth, one_sided
 
 if TYPE_CHECKING:
     from chainrule.pictures import Picture
@@ -324,7 +324,7 @@ def _require_derivative(exact: Problem, reference: Values) -> None:
                 which = f" (result {row + 1} of {exact.m})" if exact.m > 1 else ""
                 sides = "; ".join(words) or f"the engine's derivative is {reference[row, i]}"
                 raise GradientError(
-                    f"compare_methods: the function is not differentiable{along} at "
+                    f"compare_methods: the function {not_smooth(words)}{along} at "
                     f"{exact.place}{which}: {sides}. Choose another point."
                 )
 
