@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def chosen_width(subject: Subject, width: float | None, wide: bool = False) -> f
         ArgumentError: if it is not a positive number.
     """
     if width is not None:
-        if not (isinstance(width, (int, float)) and np.isfinite(width) and width > 0):
+        if not (isinstance(width, Real) and np.isfinite(float(width)) and width > 0):
             raise ArgumentError(
                 f"{subject.picture}: width is half the width of the picture, a positive number, "
                 f"not {width!r}"

@@ -39,11 +39,12 @@ class Names:
     Attributes:
         found: for each node its names, as (depth of the frame, name); a smaller depth is nearer
             to the function itself.
-        arrays: names of NumPy arrays that were at hand, such as data captured by a closure.
+        arrays: NumPy arrays that were at hand, such as data captured by a closure, with their
+            names; by identity.
     """
 
     found: dict[Node, list[tuple[int, str]]] = field(default_factory=dict)
-    arrays: list[tuple[str, np.ndarray[Any, Any]]] = field(default_factory=list)
+    arrays: dict[int, tuple[str, np.ndarray[Any, Any]]] = field(default_factory=dict)
 
     def of(self, node: Node) -> str | None:
         """The outermost name of a node; of several the one given first."""
@@ -52,7 +53,7 @@ class Names:
 
     def of_array(self, value: Any) -> str | None:
         """The name of an array with these entries."""
-        for name, array in self.arrays:
+        for name, array in self.arrays.values():
             if array.shape == np.shape(value) and np.array_equal(array, value):
                 return name
         return None
@@ -70,8 +71,8 @@ class Names:
                 names = self.found.setdefault(value.node, [])
                 if not any(name == known for _, known in names):
                     names.append((depth, name))
-            elif isinstance(value, np.ndarray) and not any(value is a for _, a in self.arrays):
-                self.arrays.append((name, value))
+            elif isinstance(value, np.ndarray):
+                self.arrays.setdefault(id(value), (name, value))
 
 
 @contextmanager
