@@ -50,7 +50,7 @@ def test_names_and_labels():
     assert Subject("tangent", "t^2", {"t": 1}, 1).label == "f(t) = t^2"
     assert Subject("tangent", lambda t: t**2, 1, 1).label == "f(t)"
     assert Subject("tangent", "7", 1.0, 1).gradient() == [0]
-    assert Subject("contour", lambda p: p.sum(), (1, 2), 2).names == ("x_1", "x_2")
+    assert Subject("contour", lambda p: p.sum(), (1, 2), 2).names == ("x₁", "x₂")
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,8 @@ def test_poles_do_not_flatten_a_curve():
         low, high = visible(1 / x)
     assert -5 < low < 0 and 2 < high < 10
     assert visible(x**2)[1] > 8
+
+
+def test_greek_letters_and_subscripts_are_read_as_such() -> None:
+    subject = Subject("contour", "α^2 w_1", {"alpha": 1.0, "w_1": 2.0}, 2)
+    assert subject.label == "f(α, w₁) = α^2 w_1" and subject.place == "α = 1, w₁ = 2"

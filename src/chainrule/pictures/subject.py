@@ -15,6 +15,7 @@ from chainrule.core.graph import Graph
 from chainrule.core.node import Node, array, literal
 from chainrule.explaining.function import read_function
 from chainrule.explaining.sides import not_smooth, one_sided
+from chainrule.explaining.styles import TEXT
 from chainrule.functions import stack
 from chainrule.notation import Formula, parse
 from chainrule.rules.batch import batch
@@ -40,7 +41,7 @@ class Subject:
 
     Attributes:
         label: the function with its formula, such as ``f(x) = x^2``; without one ``f(x)``.
-        names: of its variables.
+        names: of its variables, as they are read: α for ``alpha``, x₁ for ``x_1``.
         point: where the picture has its middle.
         here: the value there.
 
@@ -74,8 +75,8 @@ class Subject:
                 f"{picture} draws a function with one result, this one has {len(given.outputs)}; "
                 "draw one at a time"
             )
-        self.names = tuple(given.names)
-        self.point: Values = np.array([given.point[name] for name in self.names])
+        self.names = tuple(map(TEXT.symbol, given.names))
+        self.point: Values = np.array([given.point[name] for name in given.names])
         self._graph = Graph(given.holes, [given.output])
         self._gradient = self._differentiated()
         self._by_values = None if not given.notes else f

@@ -21,6 +21,7 @@ from chainrule.core.errors import (
 )
 from chainrule.core.tree import Tree, flatten, paths
 from chainrule.explaining.function import read_function
+from chainrule.explaining.styles import TEXT
 from chainrule.lift import as_node
 from chainrule.notation import Formula, parse_many
 from chainrule.tensor import Tensor, no_grad, tensor
@@ -289,9 +290,10 @@ def _formulas(f: str | Formula, args: Sequence[Any], at: Any) -> _Given:
         )
     several = len(formulas) > 1
     written = ", ".join(map(str, formulas))
-    label = f"f({', '.join(names)}) = " + (f"({written})" if several else written)
+    read = tuple(map(TEXT.symbol, names))
+    label = f"f({', '.join(read)}) = " + (f"({written})" if several else written)
     called = _together(formulas) if several else formulas[0]
-    return _Given(label, called, tuple(point.values()), names, tuple(formulas))
+    return _Given(label, called, tuple(point.values()), read, tuple(formulas))
 
 
 def _together(formulas: Sequence[Formula]) -> Callable[..., Any]:
