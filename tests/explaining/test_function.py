@@ -1,5 +1,7 @@
 """What can be explained: formulas, Python functions, and how everything else is refused."""
 
+import math
+
 import pytest
 
 import chainrule as cr
@@ -29,6 +31,24 @@ def test_python_functions() -> None:
 def test_formulas_are_explained_like_their_text() -> None:
     text = "x^2 y"
     assert cr.explain(cr.parse(text)) == cr.explain(text)
+
+
+def test_values_given_to_other_libraries_are_refused() -> None:
+    # what math.sin returns is a constant to the engine: a derivative would leave it out
+    with pytest.raises(cr.GradientError, match=r"cr\.sin for math\.sin.*math\.sin\(x\) \* x"):
+        cr.explain(lambda x: math.sin(x) * x, 1.0)
+    with pytest.raises(cr.GradientError, match="near y = 2"):
+        cr.explain(lambda x, y: x * math.exp(y), 1.0, 2.0)
+    assert cr.explain(lambda x: x**2 if float(x) > 0 else -x, 1.0).result == "2x"
+
+
+def test_a_border_between_branches_is_said() -> None:
+    found = cr.explain(branching, 0.0)
+    assert found.result == "-3"
+    assert found.notes[1] == (
+        "on the right of x = 0 another branch holds: the derivative shown is that from the left"
+    )
+    assert len(cr.explain(branching, 1e-3).notes) == 1
 
 
 def test_an_if_is_explained_for_the_branch_taken() -> None:

@@ -18,6 +18,22 @@ def test_values_are_put_in() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "at", "filled"),
+    [
+        ("x^2 e^(-x)", {"x": -2}, "-2 e^(-(-2)) (2 - (-2))"),  # a sign after a sign has brackets
+        ("(w x - y)^2", {"w": 0.5, "x": 2, "y": 3}, "2 · 2(1/2 · 2 - 3)"),  # not 2/2
+        ("w^2 (x - y)", {"w": 0.5, "x": 2, "y": 3}, "2 · (1/2) (2 - 3)"),
+        ("x y z/2", {"x": 3, "y": 0.25, "z": 5}, "1/2 · (1/4) · 5"),
+    ],
+)
+def test_values_stay_as_they_were_put_in(text: str, at: dict[str, float], filled: str) -> None:
+    found = cr.explain(text, wrt=next(iter(at)), at=at)
+    assert f"= {filled}  " in found.text()
+    there = cr.parse(filled)()
+    assert float(there) == pytest.approx(found.results[0].value)
+
+
+@pytest.mark.parametrize(
     ("at", "point"), [(2, 2.0), ((2.0,), 2.0), ({"x": 2}, 2.0), (np.float32(2), 2.0)]
 )
 def test_spellings_of_the_point(at: object, point: float) -> None:

@@ -100,6 +100,11 @@ MEANINGS = [
     ("softplus(x)", math.log1p(math.exp(x))),
     ("silu(x) - x sigmoid(x)", 0),
     ("gelu(x)", x * (1 + math.erf(x / math.sqrt(2))) / 2),
+    ("elu(x) - elu(y)", x - math.expm1(y)),
+    ("selu(x)/selu(y)", x / (1.6732632423543772 * math.expm1(y))),
+    ("leaky_relu(x) - leaky_relu(y)", x - 0.01 * y),
+    ("mish(y)", y * math.tanh(math.log1p(math.exp(y)))),
+    ("softsign(y)", y / (1 - y)),
     ("where(x > 0 and not y > 0, x, 0.1x)", x),
     # names
     ("αx + α - alpha", alpha * x),

@@ -231,6 +231,11 @@ def _direction(given: list[str], names: tuple[str, ...], formula: str) -> list[f
     values = [part for text in given for part in text.replace(";", ",").split(",")]
     if len(values) == len(names) and not any("=" in value for value in values):
         given = [f"{name}={value}" for name, value in zip(names, values, strict=True)]
+    elif not any("=" in value for value in values):
+        fail(
+            f"--direction: the formula has {len(names)} variables, {', '.join(names)}, and the "
+            f"direction {len(values)} values; give one for each"
+        )
     return read_point(given, names, formula, "--direction")
 
 

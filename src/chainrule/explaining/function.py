@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ArgumentError, GradientError, TraceError
-from chainrule.core.graph import replace
+from chainrule.core.graph import Graph, replace
 from chainrule.core.node import Node, input_node, variable
 from chainrule.core.types import array_type
 from chainrule.explaining.reading import is_scalar
@@ -125,10 +125,12 @@ def _from_python(f: Callable[..., Any], args: Sequence[Any], at: Any) -> Functio
                 f"in {error.location}"
             ) from error
         holes, outputs = _branch_taken(f, point)
+        beside = _same_nearby(f, holes, outputs, point, error)
         place = ", ".join(f"{name} = {value:g}" for name, value in point.items())
         notes = (
             f"the function decides by values (an if in Python): explained is the branch taken at "
             f"{place}; elsewhere another may hold",
+            *beside,
         )
     if not outputs or not all(map(is_scalar, outputs)):
         returned = ", ".join(repr(output.type) for output in outputs) or "nothing"
@@ -149,6 +151,53 @@ def _branch_taken(
     several = result if isinstance(result, (tuple, list)) else [result]
     results = [as_node(one) for one in several]
     return holes, replace(results, dict(zip(leaves, holes, strict=True)))
+
+
+def _same_nearby(
+    f: Callable[..., Any],
+    holes: Sequence[Node],
+    outputs: Sequence[Node],
+    point: Mapping[str, float],
+    asked: TraceError,
+) -> list[str]:
+    """On which side of the point another branch holds; refused are functions like ``math.sin``.
+
+    What these return is a constant of the graph, whose derivative would be 0. On one side of the
+    point at least the branch that was taken has the values of the function; a graph with a constant
+    in the place of ``math.sin(x)`` has them on neither.
+
+    Raises:
+        GradientError: if the function has other values than its graph on both sides of the point.
+    """
+    graph = Graph(list(holes), list(outputs))
+    notes = []
+    for name, value in point.items():
+        apart: dict[str, bool] = {}
+        for side, step in (("left", -1e-6), ("right", 1e-6)):
+            beside = {**point, name: value + step * max(1.0, abs(value))}
+            with np.errstate(all="ignore"):
+                found = graph.evaluate([np.float64(one) for one in beside.values()])
+                try:
+                    returned = f(*(Tensor(variable(np.float64(one))) for one in beside.values()))
+                except (ArithmeticError, ValueError):
+                    continue  # outside of the domain
+            several = returned if isinstance(returned, (tuple, list)) else [returned]
+            actual = [float(one) for one in several]
+            apart[side] = not np.allclose(np.ravel(found), actual, rtol=1e-11, atol=1e-11)
+        if apart and all(apart.values()):
+            raise GradientError(
+                f"near {name} = {value:g} the function is not the one that the engine recorded: "
+                "it takes out a value, by float() or a function of the math module, and what comes "
+                "of it counts as a constant (use cr.sin for math.sin), or it decides otherwise on "
+                f"both sides of the point; it asks in {asked.location}"
+            )
+        notes += [
+            f"on the {side} of {name} = {value:g} another branch holds: the derivative shown is "
+            f"that from the {'left' if side == 'right' else 'right'}"
+            for side, other in apart.items()
+            if other
+        ]
+    return notes
 
 
 def _parameters(f: Callable[..., Any], count: int | None) -> tuple[str, ...]:
@@ -204,7 +253,8 @@ def _number(name: str, value: Any) -> float:
         found = float(value)
     except (TypeError, ValueError):
         raise GradientError(
-            f"explained are functions of scalars so far; {name} is given as {type(value).__name__}"
+            f"at: {name} is given as {type(value).__name__}; here a number is needed (arrays are "
+            "given after the function: cr.explain(f, X, W))"
         ) from None
     if not np.isfinite(found):
         raise ArgumentError(f"at: {name} is {found}; it must be finite")

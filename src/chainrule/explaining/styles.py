@@ -76,7 +76,9 @@ class _Text(Style):
 
     def beside(self, a: str, b: str, first: Expression, second: Expression) -> str:
         if isinstance(first, Number) and a[-1].isascii():
-            single = b[0] in "(√" or (b[0] != "e" and not b[1:2].isalpha() and b[0].isalpha())
+            single = (b[0] in "(√" and a[-1] != ")") or (
+                b[0] != "e" and not b[1:2].isalpha() and b[0].isalpha()
+            )
             return f"{a}{b}" if single else f"{a} {b}"
         if b[0] == "(" and _called(first):
             return f"{a} · {b}"

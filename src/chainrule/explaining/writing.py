@@ -206,7 +206,7 @@ class Style(ABC):
             if isinstance(term, Chain):
                 part = self._separate(term.factors, PRODUCT).text
             else:
-                part = self.within(negated(term) if negative else term, SUM + 1)
+                part = self.within(negated(term) if negative else term, PRODUCT)
             text = self.infix("-" if negative else "+", text, part)
         return Piece(text, SUM)
 
@@ -220,6 +220,8 @@ class Style(ABC):
             bare = inner.level >= PRODUCT
             return Piece(self.minus(inner.text if bare else self.brackets(inner.text)), SIGN)
         above, below = split(factors)
+        if sum(isinstance(factor, Number) for factor in factors) > 1:
+            above, below = _values_in_place(factors)
         top = self._adjacent(above)
         return top if not below else self.fraction(top, self._adjacent(below))
 
@@ -326,6 +328,19 @@ def split(
                 below.append(Number(Fraction(bottom)))
             case _:
                 above.append(factor)
+    return above, below
+
+
+def _values_in_place(
+    factors: Sequence[Expression],
+) -> tuple[list[Expression], list[Expression]]:
+    """As :func:`split`, but 1/2 · 2 stays so: numbers that were put in are not yet multiplied."""
+    above: list[Expression] = []
+    below: list[Expression] = []
+    for factor in factors:
+        top, bottom = ([factor], []) if isinstance(factor, Number) else split([factor])
+        above += top
+        below += bottom
     return above, below
 
 

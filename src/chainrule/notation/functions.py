@@ -90,6 +90,9 @@ FOREIGN: Mapping[str, str] = MappingProxyType(
     {
         "cbrt": "write x^(1/3) for x > 0, sign(x) |x|^(1/3) for any x",
         "softmax": "it takes an array; write e^x/(e^x + e^y), or see cr.softmax",
+        "huber": "write where(|x| < 1, x^2/2, |x| - 1/2)",
+        "hinge": "write max(0, 1 - x)",
+        "logcosh": "write log(cosh(x))",
         "lim": "formulas hold no limits",
         "der": "formulas hold no derivatives; take them with cr.derivative or cr.grad",
         "diff": "formulas hold no derivatives; take them with cr.derivative or cr.grad",
@@ -136,6 +139,18 @@ def _gelu(x: Node) -> Node:
     return 0.5 * x * _p("erfc")(x * -math.sqrt(0.5))  # type: ignore[no-any-return]
 
 
+def _elu(x: Node) -> Node:
+    above = _p("greater")(x, 0.0)
+    # e^x is only computed for x <= 0, so that its infinite derivative cannot spoil the gradient
+    return _p("where")(above, x, _p("expm1")(_p("where")(above, 0.0, x)))  # type: ignore[no-any-return]
+
+
+def _selu(x: Node) -> Node:
+    above = _p("greater")(x, 0.0)
+    below = _SELU_ALPHA * _p("expm1")(_p("where")(above, 0.0, x))
+    return _SELU_SCALE * _p("where")(above, x, below)  # type: ignore[no-any-return]
+
+
 def _gamma(x: Node) -> Node:
     """Γ(x) from ln|Γ(x)|; left of 0 its sign changes at every integer."""
     sign = _p("cos")(math.pi * _p("floor")(_p("minimum")(x, 0.0)))
@@ -152,6 +167,11 @@ _DERIVED: dict[str, Function] = {
     "digamma": Function(lambda x: _p("polygamma")(x, n=0)),
     "silu": Function(lambda x: x * _p("sigmoid")(x)),
     "gelu": Function(_gelu),
+    "elu": Function(_elu),
+    "selu": Function(_selu),
+    "leaky_relu": Function(lambda x: _p("where")(_p("greater")(x, 0.0), x, 0.01 * x)),
+    "mish": Function(lambda x: x * _p("tanh")(_p("softplus")(x))),
+    "softsign": Function(lambda x: x / (1 + _p("abs")(x))),
     "log_sigmoid": Function(lambda x: -_p("softplus")(-x)),
     "sec": Function(lambda x: 1 / _p("cos")(x)),
     "csc": Function(lambda x: 1 / _p("sin")(x)),
@@ -160,6 +180,9 @@ _DERIVED: dict[str, Function] = {
     "csch": Function(lambda x: 1 / _p("sinh")(x)),
     "coth": Function(lambda x: 1 / _p("tanh")(x)),
 }
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+"""α and λ of Klambauer et al. (2017), equation 14."""
+
 LONGEST = 24
 """More letters than any name has."""
 

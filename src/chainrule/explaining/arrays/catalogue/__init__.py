@@ -117,7 +117,7 @@ def _known(name: str) -> str:
     near = get_close_matches(wanted, spellings, 3, 0.5)
     near += [one for one in spellings if wanted and wanted in one and one not in near][:3]
     offered = list(dict.fromkeys(spellings[one] for one in near))
-    hint = f"did you mean {', '.join(map(repr, offered))}" if offered else "see cr.derivations()"
+    hint = f"did you mean {' or '.join(map(repr, offered))}?" if offered else "see cr.derivations()"
     raise ArgumentError(f"there is no derivation {name!r}; {hint}")
 
 
