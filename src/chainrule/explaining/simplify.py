@@ -58,6 +58,9 @@ FIRST = (expanded, tidied, cleared, factored)
 LARGE = 48
 """The cost of an expression for which only one way is tried, one change at a time."""
 
+HUGE = 200
+"""The cost of an expression that is only collected: nobody reads what would be made of it."""
+
 
 def simplified(e: Expression) -> list[tuple[Expression, str]]:
     """The lines that follow ``e``, each with the name of what was done; the last is simplest."""
@@ -73,6 +76,8 @@ Line = tuple[Expression, str]
 
 def _improvements(e: Expression, breadth: int = 3) -> list[Line]:
     """Changes one after the other, each of which makes it shorter; of some ways the best."""
+    if cost(e) > HUGE:
+        return []
     options = _shorter(e)[: breadth if cost(e) < LARGE else 1]
     ways = [[(after, reason), *_improvements(after, 1)] for after, reason in options]
     return min(ways, key=lambda lines: (cost(lines[-1][0]), len(lines)), default=[])
