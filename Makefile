@@ -25,7 +25,7 @@ demo: .venv/has-demo
 test: lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-all: .venv/has-all lint
+test-all: .venv/has-all .venv/has-katex lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2
 
 bench: .venv/has-bench
@@ -51,6 +51,14 @@ clean:
 .venv/has-demo .venv/has-dev .venv/has-bench .venv/has-all: pyproject.toml | $(BIN)/python
 	@echo "installing chainrule[$(EXTRAS)] into .venv (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@
+
+# KaTeX and MathJax compile the formulas of explanations; without npm those tests are left out.
+.venv/has-katex: tests/explaining/katex/package.json | $(BIN)/python
+	@if command -v npm > /dev/null; then \
+	  echo "installing KaTeX and MathJax into tests/explaining/katex (once)"; \
+	  cd tests/explaining/katex && npm install --no-package-lock --no-audit --no-fund --silent; \
+	fi
 	@touch $@
 
 $(BIN)/python:
