@@ -36,6 +36,12 @@ def test_every_colour_is_used() -> None:
     assert COLOURS.keys() <= kinds
 
 
+def test_words_are_for_reading_aloud() -> None:
+    done = run("(3x+1)^4", "--format", "words")
+    assert done.exit_code == 0
+    assert "f prime of x equals 12 times the quantity 3 x plus 1 end quantity cubed." in done.stdout
+
+
 def test_other_forms(tmp_path: Path) -> None:
     assert run("x^2", "--html").output.startswith("<!DOCTYPE html>")
     assert run("x^2", "--latex").output.startswith(r"\[ f(x) = x^{2} \]")
@@ -43,7 +49,7 @@ def test_other_forms(tmp_path: Path) -> None:
     assert Explanation.from_json(run("x^2", "--format", "json").output) == cr.explain("x^2")
     path = tmp_path / "page.html"
     assert run("x^2", "--html", "-o", str(path)).output == ""
-    assert "<math>" in path.read_text(encoding="utf-8")
+    assert "<math " in path.read_text(encoding="utf-8")
     assert json.loads(run("x^2", "--format", "json").output)["wrt"] == ["x"]
 
 

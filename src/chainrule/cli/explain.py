@@ -62,6 +62,7 @@ class Form(StrEnum):
     """The form in which an explanation is printed."""
 
     text = "text"
+    words = "words"
     markdown = "markdown"
     latex = "latex"
     html = "html"

@@ -191,6 +191,12 @@ class Explanation:
 
         return to_markdown(self, limit)
 
+    def words(self, limit: int | None = None) -> str:
+        """Words alone, to be read aloud: each formula can be heard in one way only."""
+        from chainrule.explaining.printers.words import to_words
+
+        return to_words(self, limit)
+
     def latex(self, limit: int | None = None) -> str:
         """LaTeX: lists of steps with displayed formulas, to be set inside a document."""
         from chainrule.explaining.printers.markup import to_latex

@@ -71,6 +71,9 @@ def simplified(e: Expression) -> list[tuple[Expression, str]]:
     return [*lines, *_improvements(first)]
 
 
+HUGE = 90
+"""The cost from which a line stays as it was collected."""
+
 Line = tuple[Expression, str]
 
 
@@ -86,6 +89,8 @@ def _improvements(e: Expression, breadth: int = 3) -> list[Line]:
 def _shorter(e: Expression) -> list[Line]:
     """What a change makes shorter, the shortest first; two changes where one alone does not."""
     least = cost(e)
+    if least > HUGE:
+        return []
     tried = {change: _everywhere(change, e) for change in CHANGES}
     found = [
         (after, CHANGES[change])
@@ -96,7 +101,7 @@ def _shorter(e: Expression) -> list[Line]:
         found = [
             (after, ", ".join(dict.fromkeys([CHANGES[one], CHANGES[other]])))
             for one in FIRST
-            if tried[one] is not e
+            if tried[one] is not e and cost(tried[one]) < 2 * least
             for other in CHANGES
             if cost(after := _everywhere(other, tried[one])) < least
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from chainrule.explaining.expression import Constant, Expression, Number, Symbol
+from chainrule.explaining.expression import Apply, Constant, Expression, Number, Power, Symbol
 from chainrule.explaining.writing import ATOM, FRACTION, POWER, PRODUCT, Piece, Style
 from chainrule.notation.functions import APPLIED
 from chainrule.notation.names import ACCENTS, GREEK, LETTERS, latex_name
@@ -256,10 +256,12 @@ class _MathML(Style):
         return Piece(f"<mn>{mantissa}</mn><mo>·</mo>{scale}", PRODUCT)
 
     def brackets(self, inner: str) -> str:
-        return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
+        tall = any(tag in inner for tag in ("<mfrac", "<mtable", "<msqrt"))
+        left, right = (f"<mo{'' if tall else _SMALL}>{bracket}</mo>" for bracket in "()")
+        return f"<mrow>{left}{inner}{right}</mrow>"
 
     def minus(self, inner: str) -> str:
-        return f"<mo>−</mo>{inner}"
+        return f'<mo form="prefix">−</mo>{inner}'
 
     def infix(self, sign: str, a: str, b: str) -> str:
         if sign.isalpha():
@@ -267,7 +269,8 @@ class _MathML(Style):
         return f"{a}<mo>{escape(sign.replace('-', '−'))}</mo>{b}"
 
     def beside(self, a: str, b: str, first: Expression, second: Expression) -> str:
-        return f"{a}<mo>&#x2062;</mo>{b}"
+        space = ' lspace=".17em"' if _is_word(first) or _is_word(second) else ""
+        return f"{a}<mo{space}>&#x2062;</mo>{b}"
 
     def fraction(self, above: Piece, below: Piece) -> Piece:
         inner = f"<mrow>{above.text}</mrow><mrow>{below.text}</mrow>"
@@ -296,10 +299,7 @@ class _MathML(Style):
 
     def cases(self, condition: str, then: str, otherwise: str) -> Piece:
         rows = ((then, f"<mtext>if&nbsp;</mtext>{condition}"), (otherwise, "<mtext>else</mtext>"))
-        cells = "".join(
-            f"<mtr><mtd><mrow>{value}</mrow></mtd><mtd><mrow>{when}</mrow></mtd></mtr>"
-            for value, when in rows
-        )
+        cells = "".join(f"<mtr>{_left(value)}{_left(when)}</mtr>" for value, when in rows)
         return Piece(f"<mrow><mo>{{</mo><mtable>{cells}</mtable></mrow>", POWER)
 
     def absolute(self, inner: str) -> str:
@@ -323,6 +323,19 @@ class _MathML(Style):
 
     def _called(self, name: str) -> str:
         return f"<mi>{escape(_NAMES.get(name, name))}</mi>"
+
+
+_SMALL = ' stretchy="false"'
+
+
+def _left(inner: str) -> str:
+    return f'<mtd style="text-align: left"><mrow>{inner}</mrow></mtd>'
+
+
+def _is_word(e: Expression) -> bool:
+    """Whether a factor is a function with a name of several letters: sin(x), sin²(x)."""
+    base = e.base if isinstance(e, Power) else e
+    return isinstance(base, Apply) and base.function not in ("exp", "sigmoid", "abs", "where")
 
 
 def text_name_parts(name: str) -> tuple[str, str, str]:

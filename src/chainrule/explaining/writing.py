@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from chainrule.explaining.expression import (
@@ -287,6 +288,7 @@ class Style(ABC):
         return self.function(name, argument, texts)
 
 
+@lru_cache(maxsize=1024)
 def decimal(value: Fraction) -> str | None:
     """The fraction as a decimal, where people would write one: tenths and their like."""
     below = value.denominator

@@ -30,7 +30,8 @@ def tidied(e: Expression) -> Expression:
 def expanded(e: Expression) -> Expression:
     """Products of sums above the bar multiplied out; powers up to the third."""
     if isinstance(e, Sum):
-        return collected_sum([expanded(term) for term in e.terms])
+        terms = tuple([expanded(term) for term in e.terms])
+        return e if terms == e.terms else collected_sum(terms)
     sums, others = [], []
     for factor in factors_of(e):
         base, exponent = base_and_exponent(factor)
@@ -43,10 +44,10 @@ def expanded(e: Expression) -> Expression:
     if not sums or count > _LARGEST:
         return e
     below = [f for f in others if is_below(f)]
-    terms: list[Expression] = [product(f for f in others if not is_below(f))]
+    opened: list[Expression] = [product(f for f in others if not is_below(f))]
     for inner in sums:
-        terms = [collected_product([a, b]) for a in terms for b in _terms(inner)]
-    return collected_product([collected_sum(terms), *below])
+        opened = [collected_product([a, b]) for a in opened for b in _terms(inner)]
+    return collected_product([collected_sum(opened), *below])
 
 
 def _terms(e: Expression) -> tuple[Expression, ...]:

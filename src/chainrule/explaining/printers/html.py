@@ -7,6 +7,7 @@ from html import escape
 
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.printers.outline import Atom, Entry, Row, headline, outline
+from chainrule.explaining.printers.speech import said_row
 from chainrule.explaining.printers.text import written
 from chainrule.explaining.steps import Cell, Derivative, Named, Table
 from chainrule.explaining.styles import MATHML
@@ -98,7 +99,9 @@ def _entry(entry: Entry) -> str:
 
 
 def _formula(row: Row) -> str:
-    return f"<math><mrow>{''.join(map(_atom, row))}</mrow></math>"
+    words = escape(said_row(row), quote=True)
+    inner = "".join(map(_atom, row))
+    return f'<math displaystyle="true" alttext="{words}"><mrow>{inner}</mrow></math>'
 
 
 def _atom(atom: Atom) -> str:
