@@ -93,6 +93,7 @@ def as_expression(text: str) -> Expression:
         ("e^x e^(2x)", "e^(3x)"),
         ("e^x (x + 1) - e^x", "x e^x"),
         ("2x e^x + x^2 e^x", "x e^x (2 + x)"),
+        ("e^(-x) (1 - x) (2 - x) - x e^(-x)", "e^(-x) (x² - 4x + 2)"),
         ("(2x (x^2 + 1) - x^2*2x)/(x^2 + 1)^2", "2x/(x² + 1)²"),
         ("cosh(x)^2 - sinh(x)^2", "1"),
         ("ln(e^x)", "x"),

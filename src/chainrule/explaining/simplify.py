@@ -135,6 +135,10 @@ def _inside(change: Change, e: Expression) -> Expression:
     return e
 
 
+def _has_two_sums(e: Expression) -> bool:
+    return isinstance(e, Product) and sum(isinstance(f, Sum) for f in e.factors) > 1
+
+
 def cost(e: Expression) -> int:
     """How long an expression looks: its numbers, names, functions, roots and bars."""
     match e:
@@ -153,4 +157,6 @@ def cost(e: Expression) -> int:
             return cost(base) + (1 if simple else 2)
         case Apply(_, operands):
             return 1 + sum(map(cost, operands))
+        case Sum(terms):  # x² - 4x + 2 rather than (1 - x)(2 - x) - x
+            return sum(map(cost, terms)) + any(map(_has_two_sums, terms))
     return sum(map(cost, parts(e))) or 1

@@ -147,7 +147,8 @@ def branch_taken(f: Callable[..., Any], values: Sequence[Any]) -> tuple[str, ...
         where = f", in {error.location}" if error.location is not None else ""
         return (
             f"the function decides by values (an if in Python{where}): shown is what ran at this "
-            "point; elsewhere another branch may be taken",
+            "point; elsewhere another branch may be taken, and what came of a value taken out by "
+            "float(), as math.sin does, counts as a constant",
         )
     return ()
 

@@ -74,9 +74,11 @@ def _differences(methods: Mapping[str, Method], steps: StepSizes, n: int) -> str
     tail = "a smaller step only adds rounding"
     if not steps.central.error < _MISSED * max(steps.size, 1.0):
         tail = "no step comes near, since the function changes too fast for its values to tell"
+    nearer = central.error is None or not central.error < steps.central.error
+    than = f", {along} {best}" if nearer else ""  # the steps tried may all be worse than the usual
     return (
-        f"Differences need nothing but values, and check the others: central ones are {error}, "
-        f"{along} {best}; {tail}."
+        f"Differences need nothing but values, and check the others: central ones are {error}"
+        f"{than}; {tail}."
     )
 
 
