@@ -24,11 +24,12 @@ h1:first-of-type { border: 0; margin-top: 0; }
 table { border-collapse: collapse; margin: 1em 0; font-size: .9em; }
 th, td { text-align: left; vertical-align: top; padding: .2em .9em .2em 0;
   border-bottom: 1px solid #8884; }
+.short { white-space: nowrap; }
 figure { margin: 1em 0; }
 figure svg { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 figcaption { font-size: .85em; opacity: .8; }
 details { margin: .5em 0; } summary { cursor: pointer; font-weight: 600; }
-.formula { display: flex; flex-wrap: wrap; align-items: baseline;
+.formula { display: flex; flex-wrap: wrap; align-items: baseline; margin: .6em 0;
   justify-content: space-between; gap: 2em; }
 .formula span { opacity: .7; font-size: .85em; }
 .label { font-weight: 600; } code { font-size: .9em; }
@@ -89,5 +90,11 @@ def _table(headings: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Iter
     if any(headings):
         yield "<tr>" + "".join(f"<th>{escape(one)}</th>" for one in headings) + "</tr>"
     for row in rows:
-        yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        yield "<tr>" + "".join(map(_cell, row)) + "</tr>"
     yield "</table>"
+
+
+def _cell(text: str) -> str:
+    """Numbers such as 4.16e-05 stay on one line."""
+    short = ' class="short"' if len(text) <= 12 else ""
+    return f"<td{short}>{escape(text)}</td>"
