@@ -166,3 +166,25 @@ def test_linear_parts() -> None:
         names = {"x": values[0], "y": values[1]}
         found = [float(cr.parse(TEXT(e), names=("x", "y"))(**names)) for e in (hidden, both)]
         assert found[0] == pytest.approx(found[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "order", "words"),
+    [
+        ("√x + √y = 1", (0, 1), 1, "the slope on the right is infinite"),
+        ("floor(x) + y^2 = 1", (0, 1), 1, "jumps on the left"),
+        ("|y| + x = 1", (1, 0), 1, "is not differentiable in y"),
+        ("y + relu(x) = relu(-x)", (0, 0), 1, "conventions at kinks"),
+        ("y = x |x|", (0, 0), 2, "the first derivative is not differentiable"),
+    ],
+)
+def test_no_slope_is_taken_from_conventions(text: str, at: Any, order: int, words: str) -> None:
+    found = cr.explain(text, at=at, order=order, wrt="x")
+    assert words in notes(found)
+    assert found.results[0].value is None and "tangent" not in found.text()
+
+
+def test_a_point_near_the_curve_is_not_put_into_what_holds_on_it_only() -> None:
+    found = cr.explain("x^2 + y^2 = 25", at=(3.000001, 4), order=2)
+    assert "25/4³" not in found.text()
+    assert "25/4³" in cr.explain("x^2 + y^2 = 25", at=(3, 4), order=2).text()

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from chainrule.core.errors import ArgumentError, DomainError, GradientError
-from chainrule.core.graph import Graph
 from chainrule.core.node import Node, input_node, literal
 from chainrule.explaining.check import Bench, points_for
 from chainrule.explaining.collect import collected
@@ -37,12 +34,12 @@ from chainrule.explaining.factors import factors_of, leads_negative
 from chainrule.explaining.function import SCALAR, Function
 from chainrule.explaining.lines import distinct, simplified_lines
 from chainrule.explaining.naming import Naming
-from chainrule.explaining.point import place
-from chainrule.explaining.reading import constant
+from chainrule.explaining.point import place, value_at
 from chainrule.explaining.simplify import simplified
 from chainrule.explaining.solving import linear_in
 from chainrule.explaining.steps import Line, Named, Step
 from chainrule.explaining.styles import LATEX, TEXT
+from chainrule.explaining.tangents import Curve, slope_at, tangent_at
 from chainrule.notation import parse
 from chainrule.ops.shape import zeros_like
 from chainrule.rules.jvp import push
@@ -80,6 +77,8 @@ class _Slope:
     name: Named
     expression: Expression
     engine: Node
+    before: Node | None = None
+    """Of a second derivative the first, as the engine computes it."""
 
 
 class _Implicit:
@@ -97,6 +96,7 @@ class _Implicit:
                 "solved in"
             )
         self.in_dependent = slope
+        self.curve = Curve(function, dependent, self.both, slope)
         self.sections: list[Section] = []
         self.equation: Expression = ZERO
 
@@ -114,12 +114,14 @@ class _Implicit:
                 there = Naming(function.names).there(
                     f"{one.name.text} ", one.name.latex, function.point
                 )
-                step, value = self._there(one, there)
+                step, value = slope_at(
+                    self.curve, one.variable, one.expression, one.engine, there, one.before
+                )
                 last.append(step)
             results.append(Result(one.name, one.expression, there, value))
         if function.point:
             if len(function.names) == 2 and order == 1:
-                last += self._tangent(found[0], results[0].value)
+                last += tangent_at(self.curve, found[0].variable, results[0].value)
             where = place(function)
             self.sections.append(
                 Section(Named(f"at {where}", rf"\text{{at }} {where}"), tuple(last))
@@ -140,16 +142,11 @@ class _Implicit:
 
     # -- the point ---------------------------------------------------------------------------------
 
-    def _at(self, node: Node) -> float:
-        graph = Graph(self.function.holes, [node])
-        (found,) = graph.evaluate([np.float64(v) for v in self.function.point.values()])
-        return float(np.reshape(found, ()))
-
     def _verify(self) -> None:
         """Whether the point lies on the curve."""
         if not self.function.point:
             return
-        left, right = self._at(self.left), self._at(self.right)
+        left, right = (value_at(self.function, side) for side in (self.left, self.right))
         if not abs(left - right) <= ON_CURVE * (1.0 + abs(left) + abs(right)):
             raise DomainError(
                 f"the point {place(self.function)} does not lie on the curve: the left side is "
@@ -277,7 +274,8 @@ class _Implicit:
         lines = self._shortened(lines, engine)
         title = Named("put in the first derivative", r"\text{put in the first derivative}")
         self.sections.append(Section(title, (Step("put in", label, lines),)))
-        return _Slope(first.variable, first.rate, label, lines[-1].expression, engine)
+        last = lines[-1].expression
+        return _Slope(first.variable, first.rate, label, last, engine, first.engine)
 
     def _shortened(self, lines: tuple[Line, ...], engine: Node) -> tuple[Line, ...]:
         """What the equation of the curve makes of the last line; held against it on the curve."""
@@ -297,51 +295,6 @@ class _Implicit:
         for line in shorter:
             claim_on(line.expression, self.function.inputs, engine, points)
         return (*lines, *shorter)
-
-    # -- at the point ------------------------------------------------------------------------------
-
-    def _there(self, one: _Slope, name: Named) -> tuple[Step, float | None]:
-        """The derivative at the point, or why there is none."""
-        y, x = TEXT.symbol(self.dependent), TEXT.symbol(one.variable)
-        across = tangent_of(self.both, self.hole[one.variable])
-        slopes = [0.0 if n is None else self._at(n) for n in (across, self.in_dependent)]
-        size = max(1.0, *map(abs, slopes))
-        if abs(slopes[1]) <= 1e-9 * size:
-            notes = [f"∂F/∂{y} = 0 at {place(self.function)}: the formula divides by 0"]
-            if abs(slopes[0]) <= 1e-9 * size:
-                notes.append(
-                    f"∂F/∂{x} = 0, too: the curve may cross itself or have a corner here, and "
-                    f"{y} need not be a function of {x}"
-                )
-            elif len(self.function.names) == 2:
-                notes.append(
-                    f"∂F/∂{x} = {slopes[0]:.6g} is not 0: the tangent is vertical, {x} = "
-                    f"{self.function.point[one.variable]:g}"
-                )
-            else:
-                notes.append(f"∂F/∂{x} = {slopes[0]:.6g} is not 0: the surface is vertical here")
-            return Step("no derivative here", name, (), notes=tuple(notes)), None
-        value = self._at(one.engine)
-        filled = substitute(
-            one.expression, {n: constant(v) for n, v in self.function.point.items()}
-        )
-        lines = distinct(
-            [
-                Line(filled, "put in the point, which lies on the curve"),
-                Line(constant(float(f"{value:.12g}")), "the value of the derivative"),
-            ]
-        )
-        return Step("put in the values", name, lines), value
-
-    def _tangent(self, one: _Slope, value: float | None) -> list[Step]:
-        """The tangent at the point as a line."""
-        if value is None:
-            return []
-        y, x = (constant(self.function.point[n]) for n in (self.dependent, one.variable))
-        away = total([Symbol(one.variable), negated(x)])
-        line = Sum((y, Product((constant(float(f"{value:.12g}")), away))))
-        lines = simplified_lines(line, "point and slope")
-        return [Step("tangent", Symbol(self.dependent), lines)]
 
 
 _POINTS = 16

@@ -19,7 +19,7 @@ from chainrule.explaining.rounding import Measured, is_pointwise, measure
 from chainrule.explaining.sides import not_smooth, one_sided
 from chainrule.explaining.steps import Line, Named, Step
 
-__all__ = ["along", "at_point", "kinks", "place", "put_in", "second_derivative_test"]
+__all__ = ["along", "at_point", "kinks", "place", "put_in", "second_derivative_test", "value_at"]
 
 Entry = tuple[tuple[str, ...], Node, Expression]
 
@@ -41,14 +41,13 @@ def at_point(
     Raises:
         DomainError: if the function has no finite value there.
     """
-    point = list(function.point.values())
-    here = _value(function, function.output, point)
+    here = value_at(function, function.output)
     if not np.isfinite(here):
         what = "not a number" if np.isnan(here) else "infinite"
         raise DomainError(f"the function has no finite value at {place(function)}: it is {what}")
     steps, values = [], []
     for wrt, node, expression in entries:
-        value = _value(function, node, point)
+        value = value_at(function, node)
         remarks = kinks(function, engine, wrt)
         values.append(None if remarks or not np.isfinite(value) else value)
         lines = () if remarks else put_in(function, expression, node, value)
@@ -103,6 +102,11 @@ def _digits(value: float, error: float) -> int:
     if not error or not value or not np.isfinite(error):
         return _DIGITS
     return int(np.clip(np.floor(-np.log10(error / abs(value))), 1, _DIGITS))
+
+
+def value_at(function: Function, node: Node) -> float:
+    """The value of a node at the point."""
+    return _value(function, node, list(function.point.values()))
 
 
 def _value(function: Function, node: Node, point: Sequence[Any]) -> float:
