@@ -188,3 +188,14 @@ def test_a_point_near_the_curve_is_not_put_into_what_holds_on_it_only() -> None:
     found = cr.explain("x^2 + y^2 = 25", at=(3.000001, 4), order=2)
     assert "25/4³" not in found.text()
     assert "25/4³" in cr.explain("x^2 + y^2 = 25", at=(3, 4), order=2).text()
+
+
+def test_too_large_an_equation_is_refused() -> None:
+    def f(x: Any, y: Any) -> Any:
+        z = x
+        for _ in range(12):
+            z = cr.sin(z * x + y)
+        return z - y
+
+    with pytest.raises(cr.GradientError, match="too large"):
+        cr.explain(f, kind="implicit", order=2)

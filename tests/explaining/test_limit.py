@@ -134,3 +134,8 @@ def test_refusals(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         cr.explain("x y", kind="limit", **options)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "complete"), [("x^3", True), ("sin(x^2)", False)])
+def test_algebra_that_is_not_carried_out_is_not_called_complete(text: str, complete: bool) -> None:
+    assert cr.explain(text, kind="limit").complete is complete

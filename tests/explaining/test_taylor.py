@@ -143,3 +143,10 @@ def test_refusals(text: str, options: dict[str, Any], error: type, words: str) -
     with pytest.raises(error) as caught:
         cr.explain(text, kind="taylor", **options)
     assert words in str(caught.value)
+
+
+def test_values_from_the_engine_are_counted() -> None:
+    found = cr.explain("exp(sin(x)) cos(x^2) ln(1 + x)", kind="taylor", order=8)
+    assert "from the engine's power series" in found.text()
+    assert found.folded > 0 and not found.complete
+    assert cr.explain("exp(x)", kind="taylor", order=8).complete

@@ -4,19 +4,22 @@ The steps are those of the engine's own pass over the graph, and every line that
 evaluated and compared with what the engine computed. `explain` is the entrance.
 
 * `expression`, `writing`, `styles`: formulas as people write them, in text, LaTeX and MathML.
-* `simplify`, `collect`: the simplifications that are shown, each a named stage.
-* `reading`: nodes as such formulas.
+* `simplify`, `collect`, `factors`, `changes`: the simplifications that are shown, each a named
+  stage.
+* `reading`, `plain`: nodes as such formulas; functions without small arrays and guards.
 * `steps`: the steps, as data.
-* `derive`, `rules`: from the pass over the graph to steps.
-* `check`: holding every line against the engine.
+* `derive`, `rules`, `laws`, `lines`: from the pass over the graph to steps.
+* `check`, `rounding`: holding every line against the engine, within bounds on rounding.
 * `kinds`: which kind of explanation is asked for.
 * `function`, `partials`, `naming`: functions as graphs, their derivatives and the names of these.
 * `scalar`, `point`, `sides`: derivatives, gradients, Jacobians and Hessians, also at a point.
-* `directional`, `taylor`, `approximation`: the directional derivative, Taylor polynomials.
-* `implicit`, `equation`, `solving`, `curve`: implicit differentiation.
+* `directional`: the directional derivative.
+* `taylor`, `approximation`, `exact`: Taylor polynomials.
+* `implicit`, `equation`, `solving`, `curve`, `tangents`: implicit differentiation.
 * `limit`, `difference`, `polynomial`: the limit definition.
+* `graph`: the chain rule on a computational graph, as a table and as pictures.
 * `arrays`: derivatives of functions of vectors and matrices, and derivations with names.
-* `printers`: text, Markdown, LaTeX, HTML.
+* `printers`, `explanation`: text, Markdown, LaTeX, HTML, JSON.
 * `methods`: ways to a derivative, side by side.
 """
 

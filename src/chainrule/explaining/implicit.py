@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +178,8 @@ class _Implicit:
         ]
         self.equation = Apply("equal", tuple(_whole(side.function, side) for side in sides))
         left, right = (written_out(side.result, side.meanings) for side in sides)
+        for whole in (left, right):
+            self._require_closed(whole, inputs.values())
         label = self._label(variable, 1)
         for words, side in zip(("left side", "right side"), sides, strict=True):
             title = Named(f"{words}, for {label.text}", rf"\text{{{words}, for }} {label.latex}")
@@ -217,6 +219,14 @@ class _Implicit:
         title = Named(f"solve for {mark}", rf"\text{{solve for }} {LATEX(symbol)}")
         self.sections.append(Section(title, tuple(steps)))
         return _Slope(variable, symbol, label, lines[-1].expression, engine)
+
+    def _require_closed(self, e: Expression, names: Iterable[str]) -> None:
+        """Refuse a derivative that is only known by names for its parts: y′ is not seen in them."""
+        if symbols(e).keys() - set(names):
+            raise GradientError(
+                "the equation is too large to be solved for the derivative step by step; name its "
+                "parts, and explain them one at a time"
+            )
 
     def _rate(self, variable: str) -> str:
         """y′; of several variables z_x."""
@@ -267,6 +277,7 @@ class _Implicit:
             Section(label, derived.steps, derived.parts, self._held(first.variable))
         )
         inner = written_out(derived.result, derived.meanings)
+        self._require_closed(inner, inputs.values())
         put_in = substitute(inner, {first.rate.name: _bracketed(first.expression)})
         lines = simplified_lines(put_in, f"put in {TEXT(first.rate)} = {TEXT(first.expression)}")
         for line in lines:

@@ -126,7 +126,7 @@ class _Limit:
                 "the algebra of this quotient is not carried out here; numbers show where it "
                 "goes, and the formula follows by the rules",
             )
-            step = Step("difference quotient", called, (), notes=notes)
+            step = Step("difference quotient", called, (), notes=notes, folded=1)
             return Section(title, (step,))
         if len(worked) == 1 and is_number(worked[0].factor, 1):
             lines = distinct(worked[0].lines)

@@ -58,7 +58,7 @@ FIRST = (expanded, tidied, cleared, factored)
 LARGE = 48
 """The cost of an expression for which only one way is tried, one change at a time."""
 
-HUGE = 200
+HUGE = 90
 """The cost of an expression that is only collected: nobody reads what would be made of it."""
 
 
@@ -70,9 +70,6 @@ def simplified(e: Expression) -> list[tuple[Expression, str]]:
         lines.append((first, COLLECT))
     return [*lines, *_improvements(first)]
 
-
-HUGE = 90
-"""The cost from which a line stays as it was collected."""
 
 Line = tuple[Expression, str]
 
@@ -89,8 +86,6 @@ def _improvements(e: Expression, breadth: int = 3) -> list[Line]:
 def _shorter(e: Expression) -> list[Line]:
     """What a change makes shorter, the shortest first; two changes where one alone does not."""
     least = cost(e)
-    if least > HUGE:
-        return []
     tried = {change: _everywhere(change, e) for change in CHANGES}
     found = [
         (after, CHANGES[change])

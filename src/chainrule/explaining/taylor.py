@@ -265,7 +265,8 @@ class _Taylor:
                 "long to be read; their values are from the engine's power series",
             )
         table = Table(header, tuple(rows))
-        step = Step("values", Named("", ""), (), notes=notes, table=table)
+        left = self.order - self.derived
+        step = Step("values", Named("", ""), (), notes=notes, table=table, folded=left)
         self.sections.append(Section(title, (step,)))
 
     def _vectors(self, values: Mapping[tuple[str, ...], Expression]) -> None:
