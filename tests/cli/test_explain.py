@@ -78,7 +78,7 @@ def test_a_graph_that_cannot_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cases = [
         (("--at", "x=2", "--graph", "graph.png"), "ends with .svg or .html"),
-        (("--graph", "graph.svg"), "1 values are needed"),
+        (("--graph", "graph.svg"), "give the point with --at x="),
         (("--at", "x=2", "--graph", str(tmp_path / "file" / "graph.svg")), "cannot write"),
     ]
     for options, message in cases:
@@ -116,7 +116,10 @@ def test_kinds(arguments: list[str], last: str) -> None:
     ("arguments", "words"),
     [
         (["x y", "--direction", "3"], "--direction"),
+        (["x y", "--direction", "3"], "2 variables, x, y, and the direction has 1; give one"),
         (["x y", "--direction", "0,0"], "zero vector"),
+        (["x^2", "--graph", "graph.svg"], "give the point with --at x=…"),
+        (["e^(e^(e^x))", "--at", "x=3"], "too large for a float64"),
         (["x^2", "--kind", "integral"], "the kinds are 'derivative'"),
         (["x^2", "--kind", "directional"], "needs a direction"),
         (["x^2 + y^2 = 25", "--at", "x=3,y=3"], "does not lie on the curve"),

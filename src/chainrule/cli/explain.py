@@ -176,6 +176,10 @@ def explain_formula(
         point = None
         if at:
             point = dict(zip(names, read_point(at, names, formula), strict=True))
+        if graph is not None and point is None and kind != "graph":
+            fail(f"--graph: a graph holds values; give the point with --at {names[0]}=…")
+        if kind == "directional" and not direction:
+            fail("--kind directional needs a direction, such as --direction 3,4")
         along = None
         if direction:
             along = _direction(direction, names, formula)
@@ -235,7 +239,7 @@ def _direction(given: list[str], names: tuple[str, ...], formula: str) -> list[f
     elif not any("=" in value for value in values):
         fail(
             f"--direction: the formula has {len(names)} variables, {', '.join(names)}, and the "
-            f"direction {len(values)} values; give one for each"
+            f"direction has {len(values)}; give one value for each"
         )
     return read_point(given, names, formula, "--direction")
 

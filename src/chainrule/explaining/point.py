@@ -43,7 +43,7 @@ def at_point(
     """
     here = value_at(function, function.output)
     if not np.isfinite(here):
-        what = "not a number" if np.isnan(here) else "infinite"
+        what = "not a number" if np.isnan(here) else "infinite, or too large for a float64"
         raise DomainError(f"the function has no finite value at {place(function)}: it is {what}")
     steps, values = [], []
     for wrt, node, expression in entries:
