@@ -37,12 +37,21 @@ LEAVES = st.one_of(
 
 def _compound(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
     many = st.lists(inner, min_size=2, max_size=3).map(tuple)
-    names = st.sampled_from(["exp", "sin", "cos", "tanh", "sigmoid", "abs", "sign"])
+    names = st.sampled_from(
+        ["exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sigmoid", "abs", "sign"]
+    )
+    bounds = st.sampled_from(["maximum", "minimum"])
+    relations = st.sampled_from(["less", "greater"])
     return st.one_of(
         many.map(Sum),
         many.map(Product),
         st.builds(Power, inner, st.sampled_from([-2, -1, 2, 3]).map(number)),
         st.builds(lambda name, e: Apply(name, (e,)), names, inner),
+        st.builds(lambda name, a, b: Apply(name, (a, b)), bounds, inner, inner),
+        st.builds(
+            lambda name, a, b, c, d: Apply("where", (Apply(name, (a, b)), c, d)),
+            *(relations, inner, inner, inner, inner),
+        ),
     )
 
 
@@ -110,6 +119,37 @@ def as_expression(text: str) -> Expression:
         ("1/(2√x) * 2√x", "1"),
         ("√2 √π y", "√(2π) y"),
         ("6x^2 + 6x", "6x² + 6x"),
+        # what is common in front
+        ("3x^2 ln(x) + x^2", "x² (3 ln(x) + 1)"),
+        ("2^x + x 2^x ln 2", "2^x (1 + x ln(2))"),
+        ("x^2 + x e^(x y)", "x² + x e^(x y)"),
+        ("e^(-2z - e^(-z)) - e^(-z - e^(-z))", "e^(-e^(-z) - 2z) (1 - e^z)"),
+        ("6(2x - 1)^2 (x + 2) - (2x - 1)^3", "(2x - 1)² (4x + 13)"),
+        # fractions
+        ("1/(x^2 (1 + 1/x)^2)", "1/(x + 1)²"),
+        ("1 - 1/(1 + x)", "x/(1 + x)"),
+        ("(3x/2 + 2)/√x", "(3x + 4)/(2√x)"),
+        ("((x - 1)/2 + x)/√x", "(3x - 1)/(2√x)"),
+        ("(x^3 + x^2 + x + 1)/(x + 1)^4", "(x² + 1)/(x + 1)³"),
+        ("a/N^b - a/N^b", "0"),
+        ("√2/(2√π) y", "y/√(2π)"),
+        # signs
+        ("-(a - b)", "b - a"),
+        ("a - (b - c)", "a + c - b"),
+        ("-2x (y - w x)", "2x (w x - y)"),
+        ("-σ(x) (1 - σ(x))", "-σ(x) (1 - σ(x))"),
+        ("-e^(-(x - m)^2) (x - m)", "-e^(-(x - m)²) (x - m)"),
+        # identities
+        ("-sin(x)/cos(x)", "-tan(x)"),
+        ("(1 + tan(x)^2)/tan(x)^2", "1/sin²(x)"),
+        ("cos(x)/(1 - sin(x)^2)", "1/cos(x)"),
+        ("1 - tanh(x)^2", "1 - tanh²(x)"),
+        # choices
+        ("where(max(x, -1) < 1, where(x > -1, 1, 0), 0)", "where(x > -1 and x < 1, 1, 0)"),
+        ("where(x/6 + 1/2 > 0, 1, 0)", "where(x > -3, 1, 0)"),
+        ("where(q (y - p) > (q - 1)(y - p), q, q - 1)", "where(y > p, q, q - 1)"),
+        ("where(x > 0, 1, e^(where(x > 0, 0, x)))", "where(x > 0, 1, e^x)"),
+        ("where(w x + b > 0, 1, 0)", "where(w x + b > 0, 1, 0)"),
     ],
 )
 def test_results(text: str, wanted: str) -> None:

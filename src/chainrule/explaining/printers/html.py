@@ -21,6 +21,7 @@ _STYLE = """
   border-left: 2px solid color-mix(in srgb, currentColor 20%, transparent); }
 .cr-explain p { margin: .1em 0 .1em .4em; padding-left: .9em; }
 .cr-explain summary { cursor: pointer; }
+.cr-explain p, .cr-explain summary { padding-block: .12em; }
 .cr-explain .rule { font-weight: 600; }
 .cr-explain .words, .cr-explain .law { opacity: .7; font-size: .9em; margin-left: 1em; }
 .cr-explain .note { font-style: italic; }
@@ -114,5 +115,6 @@ def _atom(atom: Atom) -> str:
     if isinstance(atom, Derivative):
         d = f"<mi>{'∂' if atom.partial else 'd'}</mi>"
         below = f"<mrow>{d}{MATHML.symbol(atom.variable)}</mrow>"
-        return f"<mfrac>{d}{below}</mfrac>{MATHML.within(atom.of, FRACTION)}"
+        space = '<mspace width=".17em"></mspace>'
+        return f"<mfrac>{d}{below}</mfrac>{space}{MATHML.within(atom.of, FRACTION)}"
     return MATHML(atom)
