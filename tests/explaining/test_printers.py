@@ -166,3 +166,8 @@ def test_a_limit_folds_the_rest() -> None:
 
 def test_repr_is_short() -> None:
     assert repr(cr.explain("x^2")) == "Explanation(f′(x) = 2x; 1 steps)"
+
+
+def test_long_sums_have_no_inner_brackets() -> None:
+    found = cr.explain(" + ".join(f"sin({k}x)" for k in range(2, 32)))
+    assert found.result == " + ".join(f"{k} cos({k}x)" for k in range(2, 32))

@@ -11,6 +11,7 @@ from chainrule.core.errors import ArgumentError, NotationError
 from chainrule.explaining import steps as tree
 from chainrule.explaining.expression import (
     Expression,
+    Sum,
     Vector,
     from_json,
     matrix_rows,
@@ -252,7 +253,12 @@ def written_out(e: Expression, lets: Mapping[str, Expression]) -> Expression:
         after = substitute(after, {name: lets[name]})
         if size(after) > _WRITTEN_OUT:
             return e
-    return after
+    return Sum(_terms(after)) if isinstance(after, Sum) else after
+
+
+def _terms(e: Expression) -> tuple[Expression, ...]:
+    """The terms of a sum; those of sums that were put into it have no brackets."""
+    return tuple(t for one in e.terms for t in _terms(one)) if isinstance(e, Sum) else (e,)
 
 
 # -- JSON ------------------------------------------------------------------------------------------
