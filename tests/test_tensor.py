@@ -145,7 +145,7 @@ def indices(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
     return build()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data(), hnp.array_shapes(max_dims=4, min_side=1, max_side=4))
 def test_every_mix_of_indices_equals_numpys(data: Any, shape: tuple[int, ...]) -> None:
     x = np.arange(np.prod(shape), dtype=float).reshape(shape)

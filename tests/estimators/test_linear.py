@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("sklearn")
@@ -158,9 +158,6 @@ def test_the_end_of_the_steps_is_warned_of():
 
 
 # -- minima ----------------------------------------------------------------------------------------
-
-
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 6), strength=st.floats(0, 2))
 def test_the_conditions_of_a_minimum_hold(seed, size, strength):
     rng = np.random.default_rng(seed)

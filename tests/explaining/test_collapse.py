@@ -59,7 +59,7 @@ def laws(items: list[Item], boxes: tuple[Box, ...], members: set[int], limit: in
         assert box.folded == (len(box.members) > 1)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(items=graphs(), limit=st.integers(10, 40))
 def test_every_node_is_in_one_box_and_sources_come_first(items: list[Item], limit: int) -> None:
     boxes = collapse(items, limit)

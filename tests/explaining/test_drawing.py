@@ -81,7 +81,7 @@ def shapes(draw: st.DrawFn) -> tuple[list[tuple[float, float]], list[tuple[int, 
     return sizes, edges
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(shapes())
 def test_boxes_do_not_overlap_and_edges_meet_their_boxes_alone(
     shape: tuple[list[tuple[float, float]], list[tuple[int, int]]],

@@ -137,7 +137,7 @@ def programs(draw: st.DrawFn) -> str:
     return ", ".join([*lines, f"L = h_{len(lines)} + {draw(st.sampled_from(names))}"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(programs(), st.lists(st.floats(-2, 2), min_size=3, max_size=3))
 def test_the_sum_over_all_paths_is_the_gradient(text: str, values: list[float]) -> None:
     program = Program(text)
@@ -156,7 +156,7 @@ def test_the_sum_over_all_paths_is_the_gradient(text: str, values: list[float]) 
         assert math.fsum(products) == pytest.approx(float(slope), rel=1e-9, abs=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(programs(), st.lists(st.floats(-2, 2), min_size=3, max_size=3))
 def test_every_graph_is_explained_and_its_result_read_back(text: str, values: list[float]) -> None:
     program = Program(text)

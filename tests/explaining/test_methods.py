@@ -43,7 +43,7 @@ def logistic(turns: int):
 # -- the derivative --------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=4), st.floats(-2, 2))
 def test_all_ways_agree_on_polynomials(coefficients, x):
     text = " + ".join(f"({c}) x^{k}" for k, c in enumerate(coefficients))
@@ -56,7 +56,7 @@ def test_all_ways_agree_on_polynomials(coefficients, x):
     assert abs(found["central differences"].value - exact) <= 1e-6 * size
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 5), st.integers(1, 5))
 def test_runs_and_passes_are_counted(n, m):
     matrix = np.random.default_rng(0).normal(size=(m, n))

@@ -69,7 +69,7 @@ def agree(a: Expression, b: Expression) -> None:
 
 
 @given(EXPRESSIONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_stage_keeps_the_value(e: Expression) -> None:
     before = collected(e)
     agree(e, before)
@@ -80,7 +80,7 @@ def test_every_stage_keeps_the_value(e: Expression) -> None:
 
 
 @given(EXPRESSIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_simplified_is_never_longer_than_collected(e: Expression) -> None:
     lines = simplified(e)
     assert cost(lines[-1][0] if lines else e) <= cost(collected(e))

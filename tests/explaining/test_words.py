@@ -104,7 +104,7 @@ def understood(e: Expression, points: dict[str, np.ndarray]) -> None:
 
 
 @given(ANY)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_heard_is_what_was_meant(e: Expression) -> None:
     understood(e, POINTS)
 

@@ -134,7 +134,7 @@ def could(group: Group) -> bool:
     return group.reduced is not None and group.axes[-1] in group.reduced and group.kept_size > 1
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(2, 70), st.integers(2, 70), st.sampled_from([np.float32, np.float64]))
 def test_all_shapes(rows: int, columns: int, dtype: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -34,7 +34,7 @@ def image(rank, channels):
 
 
 @given(settings_of_a_layer())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_convolution(drawn):
     rank, extents = drawn
     assert_same_as_torch(
@@ -46,7 +46,7 @@ def test_convolution(drawn):
 
 
 @given(settings_of_a_layer(), st.integers(0, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_transposed_convolution(drawn, more):
     rank, extents = drawn
     extents["output_padding"] = tuple(

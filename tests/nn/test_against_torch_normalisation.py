@@ -61,7 +61,7 @@ def test_running_statistics(momentum):
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_layer_norm(shape, last, affine, bias):
     normalized = tuple(shape[-last:])
     ours = nn.LayerNorm(normalized, 1e-3, affine, bias, dtype="float64")

@@ -33,7 +33,7 @@ def windows(draw):
 
 
 @given(windows(), st.integers(1, 2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_max_pool(drawn, dilation):
     rank, options = drawn
     sizes, pads = options["kernel_size"], options["padding"]
@@ -45,7 +45,7 @@ def test_max_pool(drawn, dilation):
 
 
 @given(windows(), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_avg_pool(drawn, count):
     rank, options = drawn
     ours = getattr(nn, f"AvgPool{rank}d")(**options, count_include_pad=count)

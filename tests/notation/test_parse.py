@@ -371,13 +371,13 @@ def only_parses_or_raises_a_parse_error(text: str) -> None:
                 assert formula(*[0.5] * len(formula.names)).shape == ()
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.lists(st.sampled_from(PIECES), max_size=30), st.sampled_from(["", " "]))
 def test_any_sequence_of_symbols(pieces: list[str], space: str) -> None:
     only_parses_or_raises_a_parse_error(space.join(pieces))
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700)
 @given(st.text(max_size=60))
 def test_any_text(text: str) -> None:
     only_parses_or_raises_a_parse_error(text)

@@ -114,7 +114,7 @@ def einsums(draw: st.DrawFn) -> tuple[str, list[tuple[int, ...]]]:
     return subscripts, shapes
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(einsums())
 def test_einsum_is_numpys(case: tuple[str, list[tuple[int, ...]]]) -> None:
     subscripts, shapes = case
@@ -126,7 +126,7 @@ def test_einsum_is_numpys(case: tuple[str, list[tuple[int, ...]]]) -> None:
     np.testing.assert_allclose(found.value, wanted, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(einsums())
 def test_einsum_gradient_is_linear_in_each_operand(
     case: tuple[str, list[tuple[int, ...]]],

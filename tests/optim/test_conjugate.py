@@ -19,7 +19,7 @@ def definite(rng, n, spread=10.0):
 
 class TestLinear:
     @given(st.integers(1, 8), st.integers(0, 2**32 - 1))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_it_solves_in_n_steps(self, n, seed):
         rng = np.random.default_rng(seed)
         a, b = definite(rng, n), rng.normal(size=n)

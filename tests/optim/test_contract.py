@@ -250,7 +250,7 @@ def test_the_order_of_elements_does_not_matter(name):
 
 @pytest.mark.parametrize("name", holding("descent"))
 @given(seed=st.integers(0, 2**32 - 1), size=st.floats(-3, 3))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_first_step_leads_down(name, seed, size):
     rng = np.random.default_rng(seed)
     optimizer, params = made(name, 1e-6), parameters()

@@ -67,7 +67,7 @@ def test_backtracking_lowers_the_value(name, first):
 
 
 @given(st.lists(st.floats(-3, 3), min_size=4, max_size=4), st.floats(0.01, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_search_on_a_polynomial_never_ascends(coefficients, first):
     a, b, c, d = coefficients
 

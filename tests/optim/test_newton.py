@@ -34,7 +34,7 @@ def test_a_convex_quadratic_takes_one_step():
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_affine_maps_of_the_parameters_change_nothing(seed):
     """With x = A·u + b the iterates map onto each other, where the Hessian is positive definite."""
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ def test_gaps_outside_the_domain():
     np.testing.assert_array_equal(np.isnan(subject.slopes(x)[0]), [True, True, False, False])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(-2, 2), st.floats(-2, 2))
 def test_text_python_and_arrays_are_the_same_function(x, y):
     at = (0.5, 0.25)

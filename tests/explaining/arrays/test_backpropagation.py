@@ -37,7 +37,7 @@ def titles(found: Explanation) -> list[str]:
     loss=st.sampled_from(["mse", "cross_entropy", "mae"]),
     seed=st.integers(0, 100),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_perceptron(widths: list[int], activation: str, loss: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     model = cr.nn.MLP(3, widths, 2, key=cr.random.key(seed), activation=activation, dtype="float64")

@@ -112,7 +112,7 @@ def same(found: Any, expected: Any) -> bool:
 
 
 @given(st.sampled_from([(3, 3), (3,), ()]).flatmap(terms))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_simplification_keeps_the_value_and_the_shape(term: Term) -> None:
     expected = evaluate(term, VALUES)
     for form in (simplified(term), expanded(term)):
@@ -121,7 +121,7 @@ def test_simplification_keeps_the_value_and_the_shape(term: Term) -> None:
 
 
 @given(st.sampled_from([(3, 3), (3,), ()]).flatmap(terms))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_terms_go_to_json_and_back_and_can_be_written(term: Term) -> None:
     import json
 
