@@ -19,6 +19,7 @@ evaluated and compared with what the engine computed. `explain` is the entrance.
 * `limit`, `difference`, `polynomial`: the limit definition.
 * `graph`: the chain rule on a computational graph, as a table and as pictures.
 * `arrays`: derivatives of functions of vectors and matrices, and derivations with names.
+* `illustration`: the picture of an explanation.
 * `printers`, `explanation`: text, words, Markdown, LaTeX, HTML, JSON.
 * `methods`: ways to a derivative, side by side.
 """

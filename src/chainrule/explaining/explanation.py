@@ -24,6 +24,7 @@ from chainrule.explaining.styles import LATEX, TEXT
 
 if TYPE_CHECKING:
     from chainrule.explaining.graph.recording import Recording
+    from chainrule.pictures import Picture
 
 __all__ = ["Assembled", "Explanation", "Result", "Section"]
 
@@ -178,6 +179,19 @@ class Explanation:
 
         return explained(self.recording, parts)
 
+    def picture(self) -> Picture | None:
+        """What is explained, drawn; None for kinds without a picture.
+
+        A directional derivative of two variables at a point, the limit definition at a point and a
+        Taylor polynomial of one variable have one; pages show it where matplotlib is installed.
+
+        Raises:
+            MissingExtraError: without matplotlib.
+        """
+        from chainrule.explaining.illustration import illustrated
+
+        return illustrated(self)
+
     # -- forms ---------------------------------------------------------------------------------
 
     def text(self, limit: int | None = None) -> str:
@@ -205,7 +219,10 @@ class Explanation:
         return to_latex(self, limit)
 
     def html(self, limit: int | None = None) -> str:
-        """A page that needs nothing else: formulas in MathML, sub-derivations to fold."""
+        """A page that needs nothing else: formulas in MathML, sub-derivations to fold, a picture.
+
+        The picture (see `picture`) is left out where matplotlib is not installed.
+        """
         from chainrule.explaining.printers.html import to_page
 
         return to_page(self, limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from chainrule.core.errors import DomainError, MissingExtraError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.printers.outline import Atom, Entry, Row, headline, outline
 from chainrule.explaining.printers.speech import said_row
@@ -36,10 +37,20 @@ def to_page(found: Explanation, limit: int | None = None) -> str:
     """A whole page."""
     title = escape(written(headline(found)))
     head = f'<meta charset="utf-8"><title>{title}</title>'
-    body = to_fragment(found, limit)
+    body = to_fragment(found, limit) + _figure(found)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}</body>\n</html>\n'
     )
+
+
+def _figure(found: Explanation) -> str:
+    try:
+        picture = found.picture()
+    except (MissingExtraError, DomainError):
+        return ""  # the page is whole without it
+    if picture is None:
+        return ""
+    return f"<figure><style>figure img {{ max-width: 100%; }}</style>{picture.html()}</figure>\n"
 
 
 def to_fragment(found: Explanation, limit: int | None = None) -> str:
