@@ -124,7 +124,7 @@ class Picture:
     def html(self) -> str:
         """An ``<img>`` element that holds the picture itself, with ``alt``."""
         coded = base64.b64encode(self.svg().encode()).decode()
-        return f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{coded}">\n'
+        return f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{coded}"/>\n'
 
     def _repr_html_(self) -> str:
         return self.html()

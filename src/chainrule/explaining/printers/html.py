@@ -29,6 +29,8 @@ _STYLE = """
 .cr-explain table { margin: .3em 0 .3em 1.4em; border-collapse: collapse; }
 .cr-explain th { font-weight: inherit; border-bottom: 1px solid; }
 .cr-explain th, .cr-explain td { padding: .1em 1.2em .1em 0; text-align: left; }
+.cr-explain + figure { margin: 1em 0; }
+.cr-explain + figure img { max-width: 100%; }
 .cr-explain .result { font-size: 1.15em; margin-top: .8em; }
 """
 
@@ -37,7 +39,7 @@ def to_page(found: Explanation, limit: int | None = None) -> str:
     """A whole page."""
     title = escape(written(headline(found)))
     head = f'<meta charset="utf-8"><title>{title}</title>'
-    body = to_fragment(found, limit) + _figure(found)
+    body = f"<main>{to_fragment(found, limit)}{_figure(found)}</main>\n"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}</body>\n</html>\n'
     )
@@ -50,7 +52,7 @@ def _figure(found: Explanation) -> str:
         return ""  # the page is whole without it
     if picture is None:
         return ""
-    return f"<figure><style>figure img {{ max-width: 100%; }}</style>{picture.html()}</figure>\n"
+    return f"<figure>{picture.html()}</figure>\n"
 
 
 def to_fragment(found: Explanation, limit: int | None = None) -> str:
