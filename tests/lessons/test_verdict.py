@@ -104,3 +104,12 @@ def test_an_error_makes_a_claim_unclear_and_keeps_what_was_measured() -> None:
 def test_random_numbers_depend_on_the_claim_and_the_seed_alone() -> None:
     draws = {rng_for(key, seed).random() for key in ("a", "b") for seed in (0, 1)}
     assert len(draws) == 4 and rng_for("a", 0).random() == rng_for("a", 0).random()
+
+
+def test_what_the_claim_has_no_words_for_is_unclear() -> None:
+    def experiment(rng: np.random.Generator):  # type: ignore[no-untyped-def]
+        yield measured("m", -1.0, above(0))
+
+    known = {"title": "t", "statement": "s", "experiment": experiment, "chapter": Chapter.DESCENT}
+    assert run(Claim(**known)).verdict is UNCLEAR
+    assert run(Claim(**known, right="r")).verdict is FAILS

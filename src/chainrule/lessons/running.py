@@ -41,8 +41,7 @@ class Outcome:
     @property
     def remark(self) -> str:
         """The caveat or the right wording, where the verdict calls for it."""
-        remarks = {Verdict.CAVEAT: self.claim.caveat, Verdict.FAILS: self.claim.right}
-        return remarks.get(self.verdict, "")
+        return _wording(self.claim, self.verdict)
 
 
 def rng_for(key: str, seed: int) -> np.random.Generator:
@@ -53,7 +52,9 @@ def rng_for(key: str, seed: int) -> np.random.Generator:
 def run(claim: Claim, seed: int = 0) -> Outcome:
     """Run the experiment of a claim and judge what it measured.
 
-    An error inside the experiment makes the verdict unclear; an interrupt is passed on.
+    An error inside the experiment makes the verdict unclear, and so does a result for which the
+    claim has no words: a statement that is known to hold and fails, say, because the engine is
+    broken. An interrupt is passed on.
 
     >>> from chainrule import lessons
     >>> lessons.run(lessons.claim("steepest"), seed=3).verdict
@@ -73,13 +74,23 @@ def run(claim: Claim, seed: int = 0) -> Outcome:
     return Outcome(
         claim=claim,
         seed=seed,
-        verdict=Verdict.UNCLEAR if error else judge(measures),
+        verdict=Verdict.UNCLEAR if error else _verdict(claim, measures),
         measures=measures,
         chances=tuple(item for item in found if isinstance(item, Chance)),
         pictures=tuple(item for item in found if isinstance(item, Picture)),
         seconds=seconds,
         error=error,
     )
+
+
+def _verdict(claim: Claim, measures: tuple[Measure, ...]) -> Verdict:
+    """What the measurements say; unclear if it is something the claim has no words for."""
+    verdict = judge(measures)
+    return verdict if verdict is Verdict.HOLDS or _wording(claim, verdict) else Verdict.UNCLEAR
+
+
+def _wording(claim: Claim, verdict: Verdict) -> str:
+    return {Verdict.CAVEAT: claim.caveat, Verdict.FAILS: claim.right}.get(verdict, "")
 
 
 def run_all(claims: Iterable[Claim], seed: int = 0) -> Iterator[Outcome]:
