@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from chainrule.cli.formulas import FormulaCommand, read_point
+from chainrule.cli.formulas import At, formula_command, read_point
 from chainrule.cli.output import console, fail, table
 from chainrule.core.errors import ChainRuleError
 from chainrule.explaining import MethodComparison, compare_methods
@@ -29,11 +29,7 @@ chainrule compare 'log(1 + e^x)' --at x=2 --plot steps.png
 """
 
 
-@app.command(
-    cls=FormulaCommand,
-    context_settings={"ignore_unknown_options": True},  # a formula may begin with a minus sign
-    epilog=EXAMPLES,
-)
+@formula_command(app, epilog=EXAMPLES)
 def compare(
     formula: Annotated[
         str,
@@ -42,14 +38,7 @@ def compare(
             show_default=False,
         ),
     ],
-    at: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The point: a value for every variable, such as x=1,y=pi/2.",
-            metavar="NAME=VALUE,…",
-            show_default=False,
-        ),
-    ] = None,
+    at: At = None,
     plot: Annotated[
         Path | None,
         typer.Option(

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from rich.text import Text
 
-from chainrule.cli.formulas import FormulaCommand, decimal_point, read_names, read_point
+from chainrule.cli.formulas import At, Wrt, decimal_point, formula_command, read_names, read_point
 from chainrule.cli.output import console, fail
 from chainrule.core.errors import ChainRuleError
 from chainrule.explaining import Explanation, derivation, derivations, explain
@@ -69,11 +69,7 @@ class Form(StrEnum):
     json = "json"
 
 
-@app.command(
-    cls=FormulaCommand,
-    context_settings={"ignore_unknown_options": True},  # a formula may begin with a minus sign
-    epilog=EXAMPLES,
-)
+@formula_command(app, epilog=EXAMPLES)
 def explain_formula(
     formula: Annotated[
         str,
@@ -83,22 +79,8 @@ def explain_formula(
             show_default=False,
         ),
     ] = "",
-    wrt: Annotated[
-        str,
-        typer.Option(
-            help="The variables to differentiate with respect to; by default all.",
-            metavar="NAME,…",
-            show_default=False,
-        ),
-    ] = "",
-    at: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A point at which the result is evaluated: a value for every variable.",
-            metavar="NAME=VALUE,…",
-            show_default=False,
-        ),
-    ] = None,
+    wrt: Wrt = "",
+    at: At = None,
     order: Annotated[
         int,
         typer.Option(

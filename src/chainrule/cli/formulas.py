@@ -1,13 +1,14 @@
-"""What the commands on formulas share: reading the point and the names of variables."""
+"""What the commands on formulas share: their options, reading the point and names of variables."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from typer.core import TyperCommand
 
 from chainrule.cli.output import fail, message
@@ -15,7 +16,24 @@ from chainrule.core.errors import ChainRuleError
 from chainrule.notation import canonical, functions, parse
 from chainrule.notation.names import GREEK
 
-__all__ = ["FormulaCommand", "decimal_point", "read_names", "read_point"]
+__all__ = ["At", "Wrt", "decimal_point", "formula_command", "read_names", "read_point"]
+
+At = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="The point: a value for every variable, such as x=1,y=pi/2.",
+        metavar="NAME=VALUE,…",
+        show_default=False,
+    ),
+]
+Wrt = Annotated[
+    str,
+    typer.Option(
+        help="The variables to differentiate with respect to; by default all.",
+        metavar="NAME,…",
+        show_default=False,
+    ),
+]
 
 _PAIR = re.compile(r"[,;\s]\s*(?=[^,;=\s]+\s*=)")
 _OPTION = re.compile(r"(--[a-z]{3}[a-z-]*)(=.*)?")
@@ -39,6 +57,14 @@ class FormulaCommand(TyperCommand):
                 )
                 fail(f"no such option: {match.group(1)}{offer}")
         return super().parse_args(ctx, args)
+
+
+def formula_command(
+    app: typer.Typer, name: str | None = None, *, epilog: str
+) -> Callable[..., Any]:
+    """Decorates a command of ``app`` whose argument is a formula."""
+    settings = {"ignore_unknown_options": True}  # a formula may begin with a minus sign
+    return app.command(name, cls=FormulaCommand, context_settings=settings, epilog=epilog)
 
 
 def read_point(

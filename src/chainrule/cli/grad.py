@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chainrule.calculus import check_gradient, grad, hessian, jacobian
-from chainrule.cli.formulas import FormulaCommand, decimal_point, read_names, read_point
+from chainrule.cli.formulas import At, Wrt, decimal_point, formula_command, read_names, read_point
 from chainrule.cli.output import console, fail, number, table
 from chainrule.core.errors import ChainRuleError, DomainError
 from chainrule.core.node import Node, topological, variable
@@ -38,11 +38,7 @@ chainrule grad 'log(1 + e^(-x))' --hessian --at x=0
 _POINT = re.compile(r"(.*\S)\s+at\s+(\S+\s*=.*)", re.DOTALL)
 
 
-@app.command(
-    cls=FormulaCommand,
-    context_settings={"ignore_unknown_options": True},  # a formula may begin with a minus sign
-    epilog=EXAMPLES,
-)
+@formula_command(app, epilog=EXAMPLES)
 def differentiate(
     formula: Annotated[
         str,
@@ -52,22 +48,8 @@ def differentiate(
             show_default=False,
         ),
     ],
-    at: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The point: a value for every variable, such as x=1,y=pi/2.",
-            metavar="NAME=VALUE,…",
-            show_default=False,
-        ),
-    ] = None,
-    wrt: Annotated[
-        str,
-        typer.Option(
-            help="The variables to differentiate with respect to; by default all.",
-            metavar="NAME,…",
-            show_default=False,
-        ),
-    ] = "",
+    at: At = None,
+    wrt: Wrt = "",
     as_jacobian: Annotated[
         bool, typer.Option("--jacobian", help="The Jacobian matrix of one or more formulas.")
     ] = False,

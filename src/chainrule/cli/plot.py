@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from chainrule import pictures
-from chainrule.cli.formulas import FormulaCommand, read_point
+from chainrule.cli.formulas import At, formula_command, read_point
 from chainrule.cli.output import console, fail
 from chainrule.core.errors import ChainRuleError
 from chainrule.notation import parse, parse_many
@@ -26,14 +26,6 @@ app = typer.Typer(
 
 Text = Annotated[
     str, typer.Argument(metavar="FORMULA", help="As in a textbook.", show_default=False)
-]
-At = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="The point: a value for every variable, such as x=1,y=pi/2.",
-        metavar="NAME=VALUE,…",
-        show_default=False,
-    ),
 ]
 Output = Annotated[
     Path | None,
@@ -51,12 +43,7 @@ def _group() -> None:
 
 
 def _command(name: str, example: str) -> Callable[[Any], Any]:
-    return app.command(
-        name,
-        cls=FormulaCommand,
-        context_settings={"ignore_unknown_options": True},  # a formula may begin with a minus sign
-        epilog=f"Example: `chainrule plot {name} {example}`",
-    )
+    return formula_command(app, name, epilog=f"Example: `chainrule plot {name} {example}`")
 
 
 @_command("tangent", "'x^2' --at x=1 -o tangent.svg")

@@ -9,6 +9,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.core.errors import ClaimError
+from chainrule.explaining.naming import raised
 from chainrule.explaining.styles import LATEX, TEXT
 from chainrule.explaining.writing import FRACTION
 from chainrule.lessons.topic import Derived
@@ -54,7 +55,7 @@ def derive(row: Derived) -> Equation:
         result = cr.explain(row.as_written).function
     partial = len(found.variables) > 1
     d, d_latex = ("∂", r"\partial") if partial else ("d", "d")
-    power, power_latex = ("", "") if row.order == 1 else (_raised(row.order), f"^{row.order}")
+    power, power_latex = ("", "") if row.order == 1 else (raised(row.order), f"^{row.order}")
     variable = TEXT.symbol(row.wrt), LATEX.symbol(row.wrt)
     below = rf"{d_latex} {variable[1]}{power_latex}"
     return Equation(
@@ -63,10 +64,6 @@ def derive(row: Derived) -> Equation:
         rf"\frac{{{d_latex}{power_latex}}}{{{below}}} "
         f"{LATEX.within(found.function, FRACTION)} = {LATEX(result)}",
     )
-
-
-def _raised(order: int) -> str:
-    return str(order).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _check(row: Derived) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,8 +27,6 @@ def worst_difference(
 
     For each argument of ``wrt``, in the order of the results, along three random directions.
     """
-    import inspect
-
     rng = np.random.default_rng(0)
     names = list(inspect.signature(function).parameters)
     weight = 1.0 if seed is None else np.asarray(seed)
