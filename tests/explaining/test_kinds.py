@@ -60,3 +60,10 @@ def test_each_room_may_be_imported_first(room: str) -> None:
     code = f"import chainrule.explaining.{room}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_definitions_are_a_graph() -> None:
+    text, at = "z = w x, L = (z - y)^2", {"w": 1.0, "x": 2.0, "y": 3.0}
+    assert cr.explain(text, at=at) == cr.explain(text, at=at, kind="graph")
+    assert cr.explain("x^2 y, x + y").kind == "derivative"
+    assert cr.explain("y = x^2").kind == "implicit"

@@ -14,7 +14,7 @@ from chainrule.cli.formulas import At, Wrt, decimal_point, formula_command, read
 from chainrule.cli.output import console, fail
 from chainrule.core.errors import ChainRuleError
 from chainrule.explaining import Explanation, derivation, derivations, explain
-from chainrule.explaining.kinds import KINDS
+from chainrule.explaining.kinds import KINDS, is_program
 from chainrule.explaining.printers.text import segments
 from chainrule.notation import Formula, canonical, parse_many
 
@@ -153,6 +153,7 @@ def explain_formula(
         fail("give a formula, or a derivation by its name with --derivation NAME")
     try:
         functions = _formulas(formula)
+        kind = kind or ("graph" if is_program(functions) else None)
         names = _arguments(functions, kind)
         chosen = read_names(wrt, names) if wrt.strip() and names else None
         point = None

@@ -13,9 +13,9 @@ from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.scalar import explain_scalar
 from chainrule.nn.module import Module
 from chainrule.notation import Formula, parse_many
-from chainrule.notation.syntax import Apply
+from chainrule.notation.syntax import Apply, Variable
 
-__all__ = ["KINDS", "explained", "kind_of"]
+__all__ = ["KINDS", "explained", "is_program", "kind_of"]
 
 KINDS = ("derivative", "limit", "implicit", "directional", "taylor", "graph", "arrays")
 """What `explain` takes as ``kind``."""
@@ -84,6 +84,8 @@ def kind_of(f: Any, args: Sequence[Any], at: Any, kind: str | None, direction: A
         return kind
     if _has_arrays(f, args, at):
         return "arrays"
+    if is_program(f):
+        return "graph"
     return "implicit" if _is_equation(f) else "derivative"
 
 
@@ -96,6 +98,17 @@ def _has_arrays(f: Any, args: Sequence[Any], at: Any) -> bool:
 def _is_array(value: Any) -> bool:
     """Whether a value has an axis, or holds values that may have."""
     return getattr(value, "ndim", 0) > 0 or isinstance(value, (tuple, list, dict))
+
+
+def is_program(f: Any) -> bool:
+    """Whether ``f`` is several formulas that begin with a definition: z = w x, L = (z - y)^2."""
+    found = parse_many(f) if isinstance(f, str) else f
+    if not isinstance(found, list) or len(found) < 2 or not isinstance(found[0], Formula):
+        return False
+    tree = found[0].tree
+    if not isinstance(tree, Apply) or tree.function != "equal":
+        return False
+    return isinstance(tree.operands[0], Variable)
 
 
 def _is_equation(f: Any) -> bool:
