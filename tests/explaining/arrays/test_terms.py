@@ -120,6 +120,12 @@ def test_simplification_keeps_the_value_and_the_shape(term: Term) -> None:
         assert same(evaluate(form, VALUES), expected), (TEXT(term), TEXT(form))
 
 
+def test_a_zero_among_numbers_is_not_lost() -> None:
+    zero = matmul(repeat(number(3), (3, 3)), repeat(number(0), (3,)))
+    term = repeat(number(3), (3, 3)) + call("diag", zero)
+    assert same(evaluate(simplified(term), VALUES), np.full((3, 3), 3.0))
+
+
 @given(st.sampled_from([(3, 3), (3,), ()]).flatmap(terms))
 @settings(max_examples=60)
 def test_terms_go_to_json_and_back_and_can_be_written(term: Term) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -18,11 +19,13 @@ def split(term: Term) -> tuple[Any, Term]:
     """A numeric coefficient, and the rest."""
     if term.kind == "number":
         return term.argument[0], ONE
-    if term.kind == "product" and term.operands[0].kind == "number":
-        rest = term.operands[1:]
-        whole = rest[0] if len(rest) == 1 else Term("product", rest, (), term.shape)
-        if whole.shape == term.shape:
-            return term.operands[0].argument[0], whole
+    if term.kind == "product":
+        numbers = [factor.argument[0] for factor in term.operands if factor.kind == "number"]
+        rest = tuple(factor for factor in term.operands if factor.kind != "number")
+        if numbers and rest:
+            whole = rest[0] if len(rest) == 1 else Term("product", rest, (), term.shape)
+            if whole.shape == term.shape:
+                return math.prod(numbers, start=Fraction(1)), whole
     return Fraction(1), term
 
 
